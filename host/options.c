@@ -1,0 +1,263 @@
+/* Command line parsing; see options.h. */
+#define _GNU_SOURCE
+#include "options.h"
+
+#include "complain.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIN_MIB 16u
+#define MAX_CPUS 8u
+
+enum { OPT_INIT = 256, OPT_HOSTNAME, OPT_TIMEOUT, OPT_KERNEL, OPT_APPEND, OPT_ACCEL, OPT_HELP };
+
+static const struct option run_options[] = {
+	{ "memory", required_argument, NULL, 'm' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "tty", no_argument, NULL, 't' },
+	{ "interactive", no_argument, NULL, 'i' },
+	{ "env", required_argument, NULL, 'e' },
+	{ "workdir", required_argument, NULL, 'w' },
+	{ "user", required_argument, NULL, 'u' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "init", no_argument, NULL, OPT_INIT },
+	{ "hostname", required_argument, NULL, OPT_HOSTNAME },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "accel", required_argument, NULL, OPT_ACCEL },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct option image_options[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* "32M", "4G", "512" (MiB). */
+static int parse_memory(const char *text, unsigned *mib)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	unsigned long long host = (unsigned long long)pages * (unsigned long long)page >> 20, n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno)
+		return complain("-m %s: not a size (like 512M or 4G)", text);
+	switch (toupper((unsigned char)*end)) {
+	case 'K':
+		n >>= 10;
+		end++;
+		break;
+	case 'G':
+		n = n > 1u << 20 ? 1ull << 40 : n << 10;
+		end++;
+		break;
+	case 'M':
+		end++;
+		break;
+	}
+	if (*end && strcasecmp(end, "B") != 0 && strcasecmp(end, "iB") != 0)
+		return complain("-m %s: not a size (like 512M or 4G)", text);
+	if (n < MIN_MIB)
+		return complain("-m %s: less than %uM", text, MIN_MIB);
+	if (n > host)
+		return complain("-m %s: more than this computer has (%lluM)", text, host);
+	*mib = (unsigned)n;
+	return 0;
+}
+
+static int parse_cpus(const char *text, unsigned *cpus)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || n < 1 || n > MAX_CPUS)
+		return complain("-c %s: not a number from 1 to %u", text, MAX_CPUS);
+	*cpus = (unsigned)n;
+	return 0;
+}
+
+static int parse_timeout(const char *text, double *seconds)
+{
+	char *end;
+
+	*seconds = strtod(text, &end);
+	if (end == text || *end || !isfinite(*seconds) || *seconds < 0 || *seconds > 1e9)
+		return complain("--timeout %s: not a number of seconds", text);
+	return 0;
+}
+
+static int parse_accel(const char *text, enum accel_choice *accel)
+{
+	if (strcmp(text, "auto") == 0)
+		*accel = ACCEL_AUTO;
+	else if (strcmp(text, "kvm") == 0)
+		*accel = ACCEL_KVM;
+	else if (strcmp(text, "tcg") == 0)
+		*accel = ACCEL_TCG;
+	else
+		return complain("--accel %s: not one of auto, kvm, tcg", text);
+	return 0;
+}
+
+static int parse_hostname(const char *text, const char **hostname)
+{
+	size_t len = strlen(text);
+
+	if (len < 1 || len > 64 || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != len)
+		return complain("--hostname %s: not a host name", text);
+	*hostname = text;
+	return 0;
+}
+
+static int add_env(struct run_options *o, const char *text)
+{
+	const char **more = realloc(o->env, (o->env_len + 1) * sizeof(*more));
+
+	if (!more)
+		return complain("out of memory");
+	o->env = more;
+	if (text[0] == '=' || text[0] == '\0')
+		return complain("-e %s: not NAME=VALUE or NAME", text);
+	o->env[o->env_len++] = text;
+	return 0;
+}
+
+/* getopt's ':' and '?' in words. argv[at] is what it stumbled over. */
+static int bad_option(int c, char **argv, int at)
+{
+	const char *text = at > 0 && argv[at - 1] ? argv[at - 1] : "?";
+
+	if (c == ':')
+		return complain("option %s needs a value (see pando --help)", text);
+	if (optopt && optopt < 256)
+		return complain("unknown option -%c (see pando --help)", optopt);
+	return complain("unknown or misused option %s (see pando --help)", text);
+}
+
+static int run_option(struct run_options *o, int c, const char *value)
+{
+	switch (c) {
+	case 'm':
+		return parse_memory(value, &o->mem_mib);
+	case 'c':
+		return parse_cpus(value, &o->cpus);
+	case 'e':
+		return add_env(o, value);
+	case OPT_HOSTNAME:
+		return parse_hostname(value, &o->hostname);
+	case OPT_TIMEOUT:
+		return parse_timeout(value, &o->timeout);
+	case OPT_ACCEL:
+		return parse_accel(value, &o->accel);
+	case 't':
+		o->tty = true;
+		return 0;
+	case 'i':
+		o->interactive = true;
+		return 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case 'w':
+		o->cwd = value;
+		return *value == '/' ? 0 : complain("-w %s: not an absolute path", value);
+	case 'u':
+		o->user = value;
+		return *value ? 0 : complain("-u: empty");
+	case OPT_INIT:
+		o->init = true;
+		return 0;
+	case OPT_KERNEL:
+		o->kernel = value;
+		return 0;
+	case OPT_APPEND:
+		o->append = value;
+		return 0;
+	}
+	return -1;
+}
+
+/* What cannot be had together. */
+static int check_run(const struct run_options *o)
+{
+	if (!o->init)
+		return 0;
+	if (o->tty || o->interactive || o->env_len || o->cwd || o->user || o->hostname)
+		return complain("--init boots the image's own init: -t, -i, -e, -w, -u and --hostname are not for it");
+	return 0;
+}
+
+int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
+{
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	o->cpus = 1;
+	*help = false;
+	opterr = 0;
+	optind = 1;
+	/* '-': what is no option comes in its place, so that an image may stand before, among or after the options. */
+	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:vh", run_options, NULL)) != -1) {
+		if (c == OPT_HELP || c == 'h') {
+			*help = true;
+			return 0;
+		}
+		if (c == '?' || c == ':')
+			return bad_option(c, argv, optind);
+		if (c != 1) {
+			if (run_option(o, c, optarg) != 0)
+				return -1;
+		} else if (!o->image) {
+			if (!*optarg)
+				return complain("the name of the image is empty");
+			o->image = optarg;
+		} else {
+			return complain("what is '%s'? The command goes after '--': pando run [OPTIONS] [IMAGE] -- COMMAND", optarg);
+		}
+	}
+	o->command = argv + optind;
+	o->command_len = (size_t)(argc - optind);
+	return check_run(o);
+}
+
+int options_parse_image(int argc, char **argv, struct image_options *o, bool *help)
+{
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	*help = false;
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":o:h", image_options, NULL)) != -1) {
+		if (c == OPT_HELP || c == 'h') {
+			*help = true;
+			return 0;
+		}
+		if (c != 'o')
+			return bad_option(c, argv, optind);
+		o->out = optarg;
+	}
+	if (argc - optind != 1 || !o->out || !*o->out)
+		return complain("usage: pando image IMAGE -o FILE");
+	o->image = argv[optind];
+	return 0;
+}
+
+void options_free(struct run_options *o)
+{
+	free(o->env);
+	o->env = NULL;
+}

@@ -1,0 +1,40 @@
+/*
+ * The command line of `pando run` and `pando image`.
+ */
+#ifndef HOST_OPTIONS_H
+#define HOST_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+struct run_options {
+	const char *image; /* NULL: the built-in one */
+	char **command;    /* after "--"; NULL-terminated, may be empty */
+	size_t command_len;
+	bool init;        /* --init: boot the image's own init */
+	bool tty;         /* -t */
+	bool interactive; /* -i */
+	bool verbose;
+	const char **env; /* -e, in order; count env_len */
+	size_t env_len;
+	const char *cwd, *user, *hostname, *kernel, *append;
+	double timeout; /* seconds; 0: none */
+	enum accel_choice accel;
+	unsigned mem_mib; /* 0: chosen by the size of the image */
+	unsigned cpus;
+};
+
+struct image_options {
+	const char *image;
+	const char *out;
+};
+
+/* Parses the arguments after "run" (argv[0] is "run"). Returns 0, or -1 after a complaint. Sets *help if help was asked for. */
+int options_parse_run(int argc, char **argv, struct run_options *o, bool *help);
+/* The same for "image". */
+int options_parse_image(int argc, char **argv, struct image_options *o, bool *help);
+void options_free(struct run_options *o);
+
+#endif

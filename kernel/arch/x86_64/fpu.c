@@ -1,0 +1,130 @@
+/*
+ * x87, SSE and AVX state: eager, saved and loaded at each switch between user threads. XSAVE in the standard format where the CPU has it,
+ * else FXSAVE. Entry points: arch_fpu_*(), fpu_save_to(), fpu_restore_from(), fpu_init_cpu().
+ */
+#include "arch/x86_64/extable.h"
+#include "arch/x86_64/internal.h"
+
+#define XFEATURES_WANTED 0xe7UL /* x87 SSE AVX, AVX-512's three */
+#define XFEATURES_AVX512 0xe0UL
+#define XSAVE_HEADER 512        /* xstate_bv, xcomp_bv, 48 reserved bytes */
+#define FCW_INIT 0x37f
+#define MXCSR_INIT 0x1f80
+
+static u64 xcr0;        /* constant after boot; 0 without XSAVE */
+static u32 area_size = 512;
+static u32 mxcsr_mask = 0xffbf;
+
+void fpu_init_cpu(void)
+{
+	__asm__ __volatile__("fninit");
+	if (!features.xsave)
+		return;
+	struct cpuid l = cpuid(0xd, 0);
+	u64 want = ((u64)l.d << 32 | l.a) & XFEATURES_WANTED;
+	if ((want & XFEATURES_AVX512) != XFEATURES_AVX512)
+		want &= ~XFEATURES_AVX512;
+	__asm__ __volatile__("xsetbv" ::"a"((u32)want), "d"((u32)(want >> 32)), "c"(0));
+	xcr0 = want;
+}
+
+/* After fpu_init_cpu() of the boot CPU: how big an area is and which MXCSR bits exist. */
+void fpu_init_boot(void)
+{
+	static u8 area[512] __aligned(16);
+	if (features.xsave)
+		area_size = cpuid(0xd, 0).b;
+	__asm__ __volatile__("fxsave %0" : "=m"(area));
+	u32 mask;
+	memcpy(&mask, area + 28, 4);
+	if (mask)
+		mxcsr_mask = mask;
+}
+
+size_t arch_fpu_size(void) { return area_size; }
+u64 arch_fpu_features(void) { return xcr0 ? xcr0 : 3; }
+
+void arch_fpu_init(struct fpu_state *f)
+{
+	u8 *b = (u8 *)f;
+	u32 mxcsr = MXCSR_INIT;
+	u16 fcw = FCW_INIT;
+	memset(b, 0, area_size);
+	memcpy(b, &fcw, 2);
+	memcpy(b + 24, &mxcsr, 4);
+	memcpy(b + 28, &mxcsr_mask, 4);
+}
+
+void fpu_save_to(struct fpu_state *f)
+{
+	if (xcr0) {
+		/* XSAVE leaves xcomp_bv and the reserved bytes alone, and XRSTOR wants zeros there: the area may be fresh memory. */
+		memset((u8 *)f + XSAVE_HEADER, 0, 64);
+		__asm__ __volatile__("xsave64 (%0)" ::"r"(f), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
+	} else {
+		__asm__ __volatile__("fxsave64 (%0)" ::"r"(f) : "memory");
+	}
+}
+
+/* One attempt; false when the CPU refused the bytes. */
+static bool try_restore(struct fpu_state *f)
+{
+	int ok = 1;
+	if (xcr0)
+		__asm__ __volatile__("1: xrstor64 (%1)\n2:\n"
+				     ".pushsection .text.fixup, \"ax\"\n3: xorl %0, %0\n jmp 2b\n.popsection\n" EX_TABLE("1b", "3b")
+				     : "+r"(ok)
+				     : "r"(f), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
+				     : "memory");
+	else
+		__asm__ __volatile__("1: fxrstor64 (%1)\n2:\n"
+				     ".pushsection .text.fixup, \"ax\"\n3: xorl %0, %0\n jmp 2b\n.popsection\n" EX_TABLE("1b", "3b")
+				     : "+r"(ok)
+				     : "r"(f)
+				     : "memory");
+	return ok;
+}
+
+void fpu_restore_from(struct fpu_state *f)
+{
+	if (unlikely(!try_restore(f))) {
+		WARN_ON(true);
+		arch_fpu_init(f);
+		try_restore(f);
+	}
+}
+
+void arch_fpu_save(void)
+{
+	struct fpu_state *f = arch_of(current_thread())->fpu;
+	u64 flags = irq_save();
+	if (f)
+		fpu_save_to(f);
+	irq_restore(flags);
+}
+
+void arch_fpu_restore(void)
+{
+	struct fpu_state *f = arch_of(current_thread())->fpu;
+	u64 flags = irq_save();
+	if (f)
+		fpu_restore_from(f);
+	irq_restore(flags);
+}
+
+bool arch_fpu_sanitize(struct fpu_state *f)
+{
+	u8 *b = (u8 *)f;
+	u32 mxcsr;
+	u64 bv;
+	memcpy(&mxcsr, b + 24, 4);
+	mxcsr &= mxcsr_mask;
+	memcpy(b + 24, &mxcsr, 4);
+	if (xcr0) {
+		memcpy(&bv, b + XSAVE_HEADER, 8);
+		bv &= xcr0;
+		memset(b + XSAVE_HEADER, 0, 64);
+		memcpy(b + XSAVE_HEADER, &bv, 8);
+	}
+	return true;
+}

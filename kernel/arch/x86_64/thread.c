@@ -1,0 +1,187 @@
+/*
+ * Threads as the machine sees them: switching, newborns, exec's fresh registers, FS and GS base. Entry points: arch_switch() and the rest
+ * of arch.h's first part.
+ */
+#include <asm/prctl.h>
+
+#include "arch/x86_64/internal.h"
+#include "lib/errno.h"
+
+_Static_assert(sizeof(struct arch_thread) == THREAD_FLAGS_OFFSET && offsetof(struct arch_thread, ksp) == THREAD_KSP, "entry.S knows these");
+_Static_assert(offsetof(struct regs, r11) == R_R11 && offsetof(struct regs, ax) == R_AX && offsetof(struct regs, cx) == R_CX &&
+		       offsetof(struct regs, di) == R_DI && offsetof(struct regs, orig_ax) == R_ORIG_AX && offsetof(struct regs, ip) == R_IP &&
+		       offsetof(struct regs, cs) == R_CS && offsetof(struct regs, flags) == R_FLAGS && offsetof(struct regs, sp) == R_SP &&
+		       offsetof(struct regs, ss) == R_SS && sizeof(struct regs) == R_SIZE,
+	       "entry.S knows these");
+
+/* A base that ptrace wrote may be anything; loading a non-canonical one would fault in the kernel. */
+static u64 canonical(u64 v) { return (u64)((s64)(v << 16) >> 16); }
+
+/* The user's FS base lives in the register all the time, its GS base in KERNEL_GS_BASE while in kernel mode. => interrupts off for the GS ones */
+static u64 read_fs_base(void)
+{
+	u64 v;
+	if (!features.fsgsbase)
+		return rdmsr(MSR_FS_BASE);
+	__asm__ __volatile__("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static void write_fs_base(u64 v)
+{
+	v = canonical(v);
+	if (features.fsgsbase)
+		__asm__ __volatile__("wrfsbase %0" ::"r"(v));
+	else
+		wrmsr(MSR_FS_BASE, v);
+}
+
+static u64 read_user_gs_base(void)
+{
+	u64 v;
+	if (!features.fsgsbase)
+		return rdmsr(MSR_KERNEL_GS_BASE);
+	__asm__ __volatile__("swapgs; rdgsbase %0; swapgs" : "=r"(v)::"memory");
+	return v;
+}
+
+static void write_user_gs_base(u64 v)
+{
+	v = canonical(v);
+	if (features.fsgsbase)
+		__asm__ __volatile__("swapgs; wrgsbase %0; swapgs" ::"r"(v) : "memory");
+	else
+		wrmsr(MSR_KERNEL_GS_BASE, v);
+}
+
+struct thread *arch_switch(struct thread *prev, struct thread *next)
+{
+	struct arch_thread *p = arch_of(prev), *n = arch_of(next);
+	struct cpu *c = this_cpu();
+	if (p->fpu) {
+		fpu_save_to(p->fpu);
+		p->fsbase = read_fs_base();
+		p->gsbase = read_user_gs_base();
+	}
+	if (n->fpu) {
+		fpu_restore_from(n->fpu);
+		write_fs_base(n->fsbase);
+		write_user_gs_base(n->gsbase);
+	}
+	c->kernel_sp = (u64)n->kstack + KSTACK_SIZE;
+	c->tss->rsp[0] = c->kernel_sp;
+	c->current = next;
+	return switch_stacks(prev, next);
+}
+
+/* What switch_stacks() pops. */
+struct switch_frame {
+	u64 r15, r14, r13, r12, bx, bp, ip;
+};
+
+void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
+{
+	struct arch_thread *a = arch_of(t);
+	struct regs *user = arch_user_regs(a);
+	/* One word of padding keeps C's stack alignment in kthread_entry. */
+	struct switch_frame *f = (struct switch_frame *)(void *)((u64 *)user - 1) - 1;
+	memset(user, 0, sizeof(*user));
+	user->orig_ax = ~0UL;
+	user->cs = USER_CS;
+	user->ss = USER_DS;
+	user->flags = FLAG_IF | 2;
+	*f = (struct switch_frame){ .bx = (u64)fn, .r12 = (u64)arg, .ip = (u64)kthread_entry };
+	a->ksp = (u64)f;
+	a->fsbase = a->gsbase = 0;
+	if (a->fpu)
+		arch_fpu_init(a->fpu);
+}
+
+void arch_copy_regs(struct thread *t, const struct regs *regs, u64 stack, bool set_tls, u64 tls)
+{
+	struct arch_thread *a = arch_of(t);
+	struct regs *child = arch_user_regs(a);
+	struct switch_frame *f = (struct switch_frame *)(void *)child - 1;
+	u64 flags = irq_save();
+	*child = *regs;
+	child->ax = 0;
+	if (stack)
+		child->sp = stack;
+	a->fsbase = set_tls ? tls : read_fs_base();
+	a->gsbase = read_user_gs_base();
+	if (a->fpu && arch_of(current_thread())->fpu)
+		fpu_save_to(a->fpu);
+	else if (a->fpu)
+		arch_fpu_init(a->fpu);
+	*f = (struct switch_frame){ .ip = (u64)ret_from_fork };
+	a->ksp = (u64)f;
+	irq_restore(flags);
+}
+
+void arch_start_thread(struct regs *regs, u64 ip, u64 sp)
+{
+	struct arch_thread *a = arch_of(current_thread());
+	u64 orig_ax = regs->orig_ax;
+	*regs = (struct regs){ .orig_ax = orig_ax, .ip = ip, .cs = USER_CS, .flags = FLAG_IF | 2, .sp = sp, .ss = USER_DS };
+	u64 flags = irq_save();
+	/* Loading a null GS clears the kernel's base on some CPUs: swap around it. */
+	__asm__ __volatile__("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; swapgs; movl %0, %%gs; swapgs" ::"r"(0) : "memory");
+	a->fsbase = a->gsbase = 0;
+	write_fs_base(0);
+	write_user_gs_base(0);
+	if (a->fpu) {
+		arch_fpu_init(a->fpu);
+		fpu_restore_from(a->fpu);
+	}
+	irq_restore(flags);
+}
+
+static long put_base(u64 addr, u64 v)
+{
+	if (addr > TASK_SIZE_MAX - sizeof(v) || arch_copy_user((void *)addr, &v, sizeof(v)))
+		return -EFAULT;
+	return 0;
+}
+
+static long set_base(bool gs, u64 addr)
+{
+	struct arch_thread *a = arch_of(current_thread());
+	if (addr >= TASK_SIZE_MAX)
+		return -EPERM;
+	u64 flags = irq_save();
+	if (gs) {
+		a->gsbase = addr;
+		write_user_gs_base(addr);
+	} else {
+		a->fsbase = addr;
+		write_fs_base(addr);
+	}
+	irq_restore(flags);
+	return 0;
+}
+
+static long get_base(bool gs, u64 addr)
+{
+	u64 flags = irq_save();
+	u64 v = gs ? read_user_gs_base() : read_fs_base();
+	irq_restore(flags);
+	return put_base(addr, v);
+}
+
+long arch_prctl_base(int code, u64 addr)
+{
+	switch (code) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		return set_base(code == ARCH_SET_GS, addr);
+	case ARCH_GET_FS:
+	case ARCH_GET_GS:
+		return get_base(code == ARCH_GET_GS, addr);
+	case ARCH_GET_CPUID:
+		return 1; /* CPUID works in user mode ... */
+	case ARCH_SET_CPUID:
+		return -ENODEV; /* ... and cannot be made to fault */
+	default:
+		return -EINVAL;
+	}
+}

@@ -1,0 +1,402 @@
+/*
+ * Process directories: /proc/PID, /proc/PID/task/TID, who may look, the links cwd, root and exe, and the small files. Any thread's number finds a
+ * directory; only processes (thread group leaders, zombies too) are listed.
+ */
+#include "fs/procfs.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+/* Positions of the numbered entries of a directory: LIST_BASE + number. All fixed entries lie below. */
+#define LIST_BASE 256u
+#define BATCH 64u
+
+/* --- who may look ----------------------------------------------------------------------------------------------------------------------- */
+const struct cred *proc_task_cred(struct task *t)
+{
+	spin_lock(&t->alloc_lock);
+	const struct cred *c = t->cred;
+	if (c)
+		cred_get(c);
+	spin_unlock(&t->alloc_lock);
+	return c;
+}
+
+static u32 task_dumpable(struct task *t)
+{
+	u32 d = 1;
+	spin_lock(&t->alloc_lock);
+	if (t->mm)
+		d = t->mm->dumpable;
+	spin_unlock(&t->alloc_lock);
+	return d;
+}
+
+int proc_may_read(struct task *t)
+{
+	if (t->tgid == current->tgid)
+		return 0;
+	const struct cred *me = current_cred(), *c = proc_task_cred(t);
+	if (!c)
+		return -EACCES;
+	bool same = me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid && me->fsgid == c->gid && me->fsgid == c->egid &&
+		    me->fsgid == c->sgid;
+	cred_put(c);
+	if (capable(CAP_SYS_PTRACE))
+		return 0;
+	return same && task_dumpable(t) == 1 ? 0 : -EACCES;
+}
+
+void proc_owner(struct task *t, u32 *uid, u32 *gid)
+{
+	*uid = *gid = 0;
+	if (task_dumpable(t) != 1)
+		return;
+	const struct cred *c = proc_task_cred(t);
+	if (!c)
+		return;
+	*uid = c->euid;
+	*gid = c->egid;
+	cred_put(c);
+}
+
+static int may_read_node(const struct proc_node *n) { return proc_may_read(n->task); }
+
+/* --- links ------------------------------------------------------------------------------------------------------------------------------ */
+static int task_path(struct task *t, bool root, struct path *out)
+{
+	int r = -ENOENT;
+	spin_lock(&t->alloc_lock);
+	struct fs_context *fs = t->fs;
+	if (fs)
+		fs_context_get(fs);
+	spin_unlock(&t->alloc_lock);
+	if (!fs)
+		return r;
+	spin_lock(&fs->lock);
+	*out = root ? fs->root : fs->cwd;
+	path_get(out);
+	spin_unlock(&fs->lock);
+	fs_context_put(fs);
+	return 0;
+}
+
+static int exe_path(struct task *t, struct path *out)
+{
+	struct mm *mm = get_task_mm(t);
+	int r = -ENOENT;
+	if (!mm)
+		return r;
+	if (mm->exe) {
+		*out = mm->exe->path;
+		path_get(out);
+		r = 0;
+	}
+	mm_put_user(mm);
+	return r;
+}
+
+static int follow_cwd(const struct proc_node *n, struct path *out)
+{
+	int r = proc_may_read(n->task);
+	return r ? r : task_path(n->task, false, out);
+}
+static int follow_root(const struct proc_node *n, struct path *out)
+{
+	int r = proc_may_read(n->task);
+	return r ? r : task_path(n->task, true, out);
+}
+static int follow_exe(const struct proc_node *n, struct path *out)
+{
+	int r = proc_may_read(n->task);
+	return r ? r : exe_path(n->task, out);
+}
+
+static int link_of_path(const struct proc_node *n, char *buf, size_t size)
+{
+	struct path p;
+	int r = n->e->follow(n, &p);
+	if (r)
+		return r;
+	char *page = kmalloc(PAGE_SIZE);
+	r = -ENOMEM;
+	if (page) {
+		const char *s = path_text(&p, page, PAGE_SIZE);
+		r = s ? (int)min(str_copy(buf, s, size), size - 1) : -ENAMETOOLONG;
+	}
+	kfree(page);
+	path_put(&p);
+	return r;
+}
+
+/* --- small files ------------------------------------------------------------------------------------------------------------------------ */
+static int show_comm(struct text *t, const struct proc_node *n)
+{
+	proc_put_comm(t, n->task, false);
+	text_puts(t, "\n");
+	return 0;
+}
+static int store_comm(const struct proc_node *n, char *buf, size_t len)
+{
+	if (n->task->tgid != current->tgid)
+		return -EINVAL;
+	spin_lock(&n->task->alloc_lock);
+	str_copy(n->task->comm, buf, sizeof(n->task->comm));
+	spin_unlock(&n->task->alloc_lock);
+	return 0;
+}
+
+struct mount_text {
+	struct text *t;
+	bool info;
+};
+static bool put_mount(struct mount *m, void *arg)
+{
+	struct mount_text *mt = arg;
+	for (size_t want = 1024;; want *= 2) {
+		char *p = text_room(mt->t, want);
+		if (!p)
+			return false;
+		int n = mt->info ? mountinfo_line(m, p, want) : mount_line(m, p, want);
+		if (n < (int)want) {
+			mt->t->len += (size_t)max(n, 0);
+			return true;
+		}
+	}
+}
+static int show_mounts(struct text *t, const struct proc_node *n)
+{
+	struct mount_text mt = { t, false };
+	mounts_for_each(put_mount, &mt);
+	return 0;
+}
+static int show_mountinfo(struct text *t, const struct proc_node *n)
+{
+	struct mount_text mt = { t, true };
+	mounts_for_each(put_mount, &mt);
+	return 0;
+}
+
+static int show_children(struct text *t, const struct proc_node *n)
+{
+	struct task *c;
+	s32 *tid = kmalloc(4096 * sizeof(s32));
+	u32 nr = 0;
+	if (!tid)
+		return -ENOMEM;
+	spin_lock(&tasklist_lock);
+	list_for_each(c, &n->task->children, sibling) {
+		if (nr < 4096)
+			tid[nr++] = c->tgid;
+	}
+	spin_unlock(&tasklist_lock);
+	for (u32 i = 0; i < nr; i++)
+		text_printf(t, "%d ", tid[i]);
+	kfree(tid);
+	return 0;
+}
+
+static int show_oom_score(struct text *t, const struct proc_node *n)
+{
+	struct mm *mm = get_task_mm(n->task);
+	struct mem_info m;
+	s64 score = 0;
+
+	mem_info(&m);
+	if (mm) {
+		/* The OOM killer's order: share of memory in 1/1000, moved by the adjustment, shown as Linux scales it. */
+		score = (s64)(mm_rss(mm) * 1000 / max(m.total, 1UL)) + n->task->signal->oom_score_adj;
+		mm_put_user(mm);
+		score = max(0, (1000 + score) * 2 / 3);
+	}
+	text_printf(t, "%lld\n", (long long)score);
+	return 0;
+}
+static int show_oom_adj(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%d\n", n->task->signal->oom_score_adj);
+	return 0;
+}
+/* A number with an optional sign and white space around it. 0 or -EINVAL. */
+static int parse_s64(char *buf, s64 *out)
+{
+	u64 v;
+	while (*buf == ' ' || *buf == '\t')
+		buf++;
+	bool neg = *buf == '-';
+	char *end = buf + neg, *p = end;
+	while (*p >= '0' && *p <= '9')
+		p++;
+	if (p[0] && p[0] != '\n' && p[0] != ' ')
+		return -EINVAL;
+	*p = 0;
+	if (str_to_u64(end, 10, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	*out = neg ? -(s64)v : (s64)v;
+	return 0;
+}
+static int store_oom_adj(const struct proc_node *n, char *buf, size_t len)
+{
+	struct signal *s = n->task->signal;
+	s64 v;
+	int r = parse_s64(buf, &v);
+	if (r || v < -1000 || v > 1000)
+		return -EINVAL;
+	if (v < s->oom_score_adj_min && !capable(CAP_SYS_RESOURCE))
+		return -EACCES;
+	s->oom_score_adj = (s32)v;
+	if (capable(CAP_SYS_RESOURCE))
+		s->oom_score_adj_min = (s32)v;
+	return 0;
+}
+
+static int show_zero(struct text *t, const struct proc_node *n) { text_puts(t, "0"); return 0; }
+static int show_personality(struct text *t, const struct proc_node *n) { text_printf(t, "%08x\n", n->task->personality); return 0; }
+static int show_cgroup(struct text *t, const struct proc_node *n) { text_puts(t, "0::/\n"); return 0; }
+static int show_no_login(struct text *t, const struct proc_node *n) { text_printf(t, "%u", 0xffffffffu); return 0; }
+static int show_id_map(struct text *t, const struct proc_node *n) { text_printf(t, "%10u %10u %10u\n", 0, 0, 0xffffffffu); return 0; }
+static int show_schedstat(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%llu 0 %llu\n", (unsigned long long)thread_runtime(task_thread(n->task)), (unsigned long long)(n->task->se.nvcsw + n->task->se.nivcsw));
+	return 0;
+}
+static int show_slack(struct text *t, const struct proc_node *n) { text_printf(t, "%llu\n", (unsigned long long)n->task->timer_slack_ns); return 0; }
+
+static int show_io(struct text *t, const struct proc_node *n)
+{
+	struct task *th;
+	u64 rd = 0, wr = 0, nr = 0, nw = 0;
+	spin_lock(&tasklist_lock);
+	for_each_thread(n->task, th) {
+		rd += th->io_read;
+		wr += th->io_written;
+		nr += th->syscr;
+		nw += th->syscw;
+	}
+	spin_unlock(&tasklist_lock);
+	text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", (unsigned long long)rd,
+		(unsigned long long)wr, (unsigned long long)nr, (unsigned long long)nw);
+	return 0;
+}
+
+/* --- directories ------------------------------------------------------------------------------------------------------------------------ */
+static int task_lookup(struct inode *dir, const char *name, struct inode **out);
+static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+
+#define SECRET(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_read_node }
+#define COMMON_FILES                                                                                                                                 \
+	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),           \
+		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),          \
+		SECRET("auxv", 0400, proc_show_auxv), SECRET("maps", 0444, proc_show_maps), SECRET("smaps", 0444, proc_show_smaps),                      \
+		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits),                                       \
+		PROC_TEXT("mounts", 0444, show_mounts), PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth),         \
+		PROC_TEXT("oom_score", 0444, show_oom_score),                                                                                            \
+		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj },                                       \
+		PROC_TEXT("wchan", 0444, show_zero), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
+		PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login),         \
+		PROC_TEXT("uid_map", 0444, show_id_map), PROC_TEXT("gid_map", 0444, show_id_map), PROC_TEXT("schedstat", 0444, show_schedstat),          \
+		PROC_TEXT("timerslack_ns", 0444, show_slack),                                                                                            \
+		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },                                             \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                   \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                 \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                   \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .may_open = may_read_node },                     \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },             \
+		{ .name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR }
+
+static const struct proc_entry thread_dir[] = { PROC_TEXT("stat", 0444, proc_show_thread_stat), PROC_TEXT("children", 0444, show_children), COMMON_FILES };
+static const struct proc_entry process_dir[] = {
+	PROC_TEXT("stat", 0444, proc_show_stat), COMMON_FILES, { .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
+};
+static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
+static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);
+
+/* The task called `name`, with a reference, or NULL. */
+static struct task *named_task(const char *name)
+{
+	s64 nr = proc_number(name);
+	return nr > 0 ? find_get_task((s32)nr) : NULL;
+}
+
+int proc_pid_lookup(struct inode *dir, const char *name, struct inode **out)
+{
+	struct task *t = named_task(name);
+	if (!t)
+		return -ENOENT;
+	int r = proc_inode(dir->sb, &process, t, -1, out);
+	task_put(t);
+	return r;
+}
+
+static int task_lookup(struct inode *dir, const char *name, struct inode **out)
+{
+	struct task *t = named_task(name);
+	int r = -ENOENT;
+	if (!t)
+		return r;
+	if (t->tgid == proc_node(dir)->task->tgid)
+		r = proc_inode(dir->sb, &thread, t, -1, out);
+	task_put(t);
+	return r;
+}
+
+/* The BATCH lowest numbers >= from, ascending. */
+struct batch {
+	s32 from;
+	u32 n;
+	s32 nr[BATCH];
+};
+static void batch_add(struct batch *b, s32 nr)
+{
+	u32 i = b->n;
+	if (nr < b->from || (b->n == BATCH && nr > b->nr[BATCH - 1]))
+		return;
+	if (b->n < BATCH)
+		b->n++;
+	else
+		i = BATCH - 1;
+	for (; i > 0 && b->nr[i - 1] > nr; i--)
+		b->nr[i] = b->nr[i - 1];
+	b->nr[i] = nr;
+}
+
+static void gather(struct batch *b, struct task *group)
+{
+	struct task *p;
+	b->n = 0;
+	spin_lock(&tasklist_lock);
+	if (group) {
+		for_each_thread(group, p)
+			batch_add(b, p->tid);
+	} else {
+		for_each_process(p)
+			batch_add(b, p->tgid);
+	}
+	spin_unlock(&tasklist_lock);
+}
+
+/* group NULL: all processes; else the threads of one. */
+static int list_numbers(struct dir_context *c, const struct proc_entry *e, struct task *group)
+{
+	struct batch b;
+	char name[16];
+
+	if (c->pos < LIST_BASE)
+		c->pos = LIST_BASE;
+	do {
+		b.from = (s32)(c->pos - LIST_BASE);
+		gather(&b, group);
+		for (u32 i = 0; i < b.n; i++) {
+			format_str(name, sizeof(name), "%d", b.nr[i]);
+			c->pos = LIST_BASE + (u64)b.nr[i];
+			/* The number stands for the inode here as well: the task may be gone already. */
+			if (!proc_emit(c, name, (u64)(u32)b.nr[i] << 32 | 1, e->mode))
+				return 0;
+		}
+	} while (b.n == BATCH);
+	return 0;
+}
+
+int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, &process, NULL); }
+static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, &thread, n->task); }

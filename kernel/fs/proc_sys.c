@@ -1,0 +1,196 @@
+/*
+ * /proc/sys: the settings that programs read, and the few that can be changed. A file that cannot change anything here is read-only: nothing is
+ * accepted and then ignored.
+ */
+#include "fs/procfs.h"
+
+#include "lib/log.h"
+#include "lib/string.h"
+#include "vfs/pipe.h"
+
+typedef unsigned long long ull;
+
+/* --- constants -------------------------------------------------------------------------------------------------------------------------- */
+static int show_text(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%s\n", (const char *)n->e->data);
+	return 0;
+}
+#define CONSTANT(n, v) { .name = n, .mode = S_IFREG | 0444, .show = show_text, .data = v }
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------------ */
+static int show_uts(struct text *t, const struct proc_node *n)
+{
+	char name[65];
+	spin_lock(&uts_lock);
+	memcpy(name, n->e->data, sizeof(name));
+	spin_unlock(&uts_lock);
+	text_printf(t, "%s\n", name);
+	return 0;
+}
+static int store_uts(const struct proc_node *n, char *buf, size_t len)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	char *nl = strchr(buf, '\n');
+	if (nl)
+		*nl = 0;
+	spin_lock(&uts_lock);
+	str_copy((char *)n->e->data, buf, sizeof(uts.nodename));
+	spin_unlock(&uts_lock);
+	return 0;
+}
+#define UTS_NAME(n, field) { .name = n, .mode = S_IFREG | 0644, .show = show_uts, .store = store_uts, .data = field }
+
+/* --- numbers ---------------------------------------------------------------------------------------------------------------------------- */
+static int parse(char *buf, u64 *out)
+{
+	char *p = buf, *end;
+	while (*p == ' ' || *p == '\t')
+		p++;
+	for (end = p; *end >= '0' && *end <= '9'; end++)
+		;
+	if (*end && *end != '\n' && *end != ' ')
+		return -EINVAL;
+	*end = 0;
+	return str_to_u64(p, 10, out);
+}
+
+static int show_release(struct text *t, const struct proc_node *n) { text_printf(t, "%s\n", uts_release); return 0; }
+static int show_version(struct text *t, const struct proc_node *n) { text_printf(t, "%s\n", uts_version); return 0; }
+static int show_pid_max(struct text *t, const struct proc_node *n) { text_printf(t, "%d\n", pid_max); return 0; }
+static int store_pid_max(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	return pid_set_max((s32)v);
+}
+static int show_last_pid(struct text *t, const struct proc_node *n) { text_printf(t, "%d\n", READ_ONCE(init_pid_ns.last)); return 0; }
+static int store_last_pid(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	return pid_set_last((s32)v);
+}
+static int show_threads_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", READ_ONCE(max_threads)); return 0; }
+static int store_threads_max(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v < 1 || v > 0x7fffffff)
+		return -EINVAL;
+	WRITE_ONCE(max_threads, (u32)v);
+	return 0;
+}
+static int show_printk(struct text *t, const struct proc_node *n) { text_printf(t, "%d\t4\t1\t7\n", log_console_level); return 0; }
+static int store_printk(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 15)
+		return -EINVAL;
+	log_console_level = (int)v;
+	return 0;
+}
+static int show_file_max(struct text *t, const struct proc_node *n) { text_printf(t, "%llu\n", (ull)READ_ONCE(vfs_max_files)); return 0; }
+static int store_file_max(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v))
+		return -EINVAL;
+	WRITE_ONCE(vfs_max_files, v);
+	return 0;
+}
+static int show_file_nr(struct text *t, const struct proc_node *n)
+{
+	struct vfs_counts c;
+	vfs_counts(&c);
+	text_printf(t, "%llu\t0\t%llu\n", (ull)c.files, (ull)READ_ONCE(vfs_max_files));
+	return 0;
+}
+static int show_inode_nr(struct text *t, const struct proc_node *n)
+{
+	struct vfs_counts c;
+	vfs_counts(&c);
+	text_printf(t, "%llu\t0\n", (ull)c.inodes);
+	return 0;
+}
+static int show_pipe_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", PIPE_MAX_SIZE); return 0; }
+
+/* --- random ----------------------------------------------------------------------------------------------------------------------------- */
+static void put_uuid(struct text *t, const u8 u[16])
+{
+	for (u32 i = 0; i < 16; i++)
+		text_printf(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", u[i]);
+	text_puts(t, "\n");
+}
+static void make_uuid(u8 u[16])
+{
+	hook_random_bytes(u, 16);
+	u[6] = (u[6] & 0x0f) | 0x40;
+	u[8] = (u[8] & 0x3f) | 0x80;
+}
+static int show_uuid(struct text *t, const struct proc_node *n)
+{
+	u8 u[16];
+	make_uuid(u);
+	put_uuid(t, u);
+	return 0;
+}
+static int show_boot_id(struct text *t, const struct proc_node *n)
+{
+	static u8 id[16];
+	static u32 made; /* 0 no, 1 being made, 2 made */
+	if (cmpxchg(&made, 0, 1) == 0) {
+		make_uuid(id);
+		smp_store_release(&made, 2);
+	}
+	while (smp_load_acquire(&made) != 2)
+		cpu_relax();
+	put_uuid(t, id);
+	return 0;
+}
+
+/* --- the tree --------------------------------------------------------------------------------------------------------------------------- */
+#define NUMBER(n, m, s, w) { .name = n, .mode = S_IFREG | (m), .show = s, .store = w }
+static const struct proc_entry random_dir[] = { PROC_TEXT("uuid", 0444, show_uuid), PROC_TEXT("boot_id", 0444, show_boot_id),
+	CONSTANT("entropy_avail", "256"), CONSTANT("poolsize", "256") };
+static const struct proc_entry pty_dir[] = { CONSTANT("max", "1024") };
+static const struct proc_entry kernel_dir[] = {
+	UTS_NAME("hostname", uts.nodename),
+	UTS_NAME("domainname", uts.domainname),
+	CONSTANT("ostype", "Linux"),
+	PROC_TEXT("osrelease", 0444, show_release),
+	PROC_TEXT("version", 0444, show_version),
+	NUMBER("pid_max", 0644, show_pid_max, store_pid_max),
+	NUMBER("threads-max", 0644, show_threads_max, store_threads_max),
+	NUMBER("ns_last_pid", 0666, show_last_pid, store_last_pid),
+	NUMBER("printk", 0644, show_printk, store_printk),
+	CONSTANT("randomize_va_space", "2"),
+	CONSTANT("cap_last_cap", "40"),
+	CONSTANT("ngroups_max", "65536"),
+	CONSTANT("core_pattern", "core"),
+	CONSTANT("core_uses_pid", "0"),
+	CONSTANT("overflowuid", "65534"),
+	CONSTANT("overflowgid", "65534"),
+	CONSTANT("panic", "0"),
+	CONSTANT("tainted", "0"),
+	CONSTANT("sched_rr_timeslice_ms", "100"),
+	PROC_DIR("random", 0555, random_dir),
+	PROC_DIR("pty", 0555, pty_dir),
+};
+static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"), CONSTANT("max_map_count", "65530"),
+	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
+static const struct proc_entry fs_dir[] = {
+	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
+	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), CONSTANT("suid_dumpable", "0"),
+	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
+};
+static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };
+static const struct proc_entry unix_dir[] = { CONSTANT("max_dgram_qlen", "512") };
+static const struct proc_entry net_dir[] = { PROC_DIR("core", 0555, core_dir), PROC_DIR("unix", 0555, unix_dir) };
+
+const struct proc_entry proc_sys_dir[PROC_SYS_NR] = { PROC_DIR("kernel", 0555, kernel_dir), PROC_DIR("vm", 0555, vm_dir), PROC_DIR("fs", 0555, fs_dir),
+	PROC_DIR("net", 0555, net_dir) };

@@ -1,0 +1,104 @@
+/*
+ * procfs: what its files share. A file is a proc_entry (constant tables, one per theme: proc_root.c, proc_pid.c, proc_sys.c ...) and, below a
+ * process's directory, the task it speaks of. Text is made when a file is read from its beginning.
+ */
+#ifndef PANDO_FS_PROCFS_H
+#define PANDO_FS_PROCFS_H
+
+#include <linux/fcntl.h>
+
+#include "fs/text.h"
+#include "proc/proc.h"
+#include "vfs/file.h"
+
+struct proc_entry;
+/* inode->private of every procfs inode. Constant. */
+struct proc_node {
+	const struct proc_entry *e;
+	struct task *task; /* with a reference; NULL outside process directories */
+	s32 fd;            /* of fd/N, fdinfo/N */
+};
+struct proc_entry {
+	const char *name;
+	u32 mode; /* with S_IF* */
+	/* Regular files: 0 or -errno. */
+	int (*show)(struct text *t, const struct proc_node *n);
+	/* write(2): buf is NUL-terminated behind len bytes. 0 or -errno: all is taken. */
+	int (*store)(const struct proc_node *n, char *buf, size_t len);
+	/* Links: text, as readlink; NULL follow = the text is followed. */
+	int (*link)(const struct proc_node *n, char *buf, size_t size);
+	int (*follow)(const struct proc_node *n, struct path *out);
+	/* Directories: fixed entries, then what these two know. pos counts from 0 for them. */
+	const struct proc_entry *dir;
+	u32 nr;
+	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
+	int (*list)(struct file *f, const struct proc_node *n, struct dir_context *c);
+	const struct file_ops *fops; /* instead of the text operations */
+	/* May current see it? 0 or -EACCES; asked at open. NULL = the mode bits decide. */
+	int (*may_open)(const struct proc_node *n);
+	const void *data;
+};
+#define PROC_DIR(n, m, table) { .name = n, .mode = S_IFDIR | (m), .dir = table, .nr = ARRAY_SIZE(table) }
+#define PROC_TEXT(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn }
+
+static inline const struct proc_node *proc_node(const struct inode *i) { return i->private; }
+/* An inode for e, with a reference to task if there is one. 0 or -ENOMEM. */
+int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, s32 fd, struct inode **out);
+u64 proc_ino(const struct proc_entry *e, const struct task *task, s32 fd);
+/* Emits one name at position c->pos and moves on; false = full. */
+bool proc_emit(struct dir_context *c, const char *name, u64 ino, u32 mode);
+/* The first position of a directory's own list: behind ".", ".." and the fixed entries. */
+static inline u64 proc_list_start(const struct proc_node *n) { return 2 + n->e->nr; }
+/* Parses a decimal number without sign or leading zeros: -1 if it is none. */
+s64 proc_number(const char *name);
+
+/* A file in /proc's root from a later room: its entry must be constant data. Boot time only; at most 8. */
+void proc_register(const struct proc_entry *e);
+void procfs_init(void);
+
+/* The kernel's command line as /proc/cmdline shows it: set by boot. */
+extern const char *proc_cmdline;
+
+/* --- the root: proc_root.c ---------------------------------------------------------------------------------------------------------------- */
+extern const struct proc_entry proc_root;
+int proc_root_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+/* --- processes: proc_pid.c ---------------------------------------------------------------------------------------------------------------- */
+int proc_pid_lookup(struct inode *dir, const char *name, struct inode **out);
+int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+/* May current look into t's memory and files (PTRACE_MODE_READ_FSCREDS)? 0 or -EACCES. */
+int proc_may_read(struct task *t);
+/* Owner of t's files here: its euid and egid, root when it is not dumpable. */
+void proc_owner(struct task *t, u32 *uid, u32 *gid);
+/* t's credentials with a reference. NULL only when there are none (never for a live task). */
+const struct cred *proc_task_cred(struct task *t);
+/* --- proc_fd.c ---------------------------------------------------------------------------------------------------------------------------- */
+int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
+int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
+int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+/* --- proc_status.c ------------------------------------------------------------------------------------------------------------------------ */
+int proc_show_stat(struct text *t, const struct proc_node *n);
+int proc_show_thread_stat(struct text *t, const struct proc_node *n);
+int proc_show_status(struct text *t, const struct proc_node *n);
+int proc_show_statm(struct text *t, const struct proc_node *n);
+int proc_show_limits(struct text *t, const struct proc_node *n);
+int proc_show_birth(struct text *t, const struct proc_node *n);
+void proc_put_comm(struct text *t, struct task *task, bool escape);
+/* --- proc_mm.c ---------------------------------------------------------------------------------------------------------------------------- */
+int proc_show_maps(struct text *t, const struct proc_node *n);
+int proc_show_smaps(struct text *t, const struct proc_node *n);
+int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
+int proc_show_cmdline(struct text *t, const struct proc_node *n);
+int proc_show_environ(struct text *t, const struct proc_node *n);
+int proc_show_auxv(struct text *t, const struct proc_node *n);
+extern const struct file_ops proc_mem_ops;
+/* Pages of an address space: resident ones by what backs them, mapped ones by use as Linux counts data, stack and code. => may sleep */
+struct mm_split { u64 anon, file, shmem, data, stack, exec; };
+void proc_mm_split(struct mm *mm, struct mm_split *out);
+/* --- proc_sys.c, proc_net.c, proc_pando.c -------------------------------------------------------------------------------------------------- */
+#define PROC_SYS_NR 4
+extern const struct proc_entry proc_sys_dir[PROC_SYS_NR];
+#define PROC_NET_NR 9
+extern const struct proc_entry proc_net_dir[PROC_NET_NR];
+int proc_show_pando(struct text *t, const struct proc_node *n);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * fork's copy of an address space: constant time. The VMAs are shared as a whole (vma.c), the page tables at their top entries (ptshare.c). Only an address
+ * space with VMAs that fork must treat (DONTFORK, WIPEONFORK, LOCKED) pays for a walk over its VMAs. Entry point: dup_mm.
+ */
+#include "lib/string.h"
+#include "mm/internal.h"
+#include "sched/sched.h"
+
+/* Copies what the literature calls the layout fields. */
+static void copy_layout(struct mm *child, const struct mm *old)
+{
+	child->brk_start = old->brk_start;
+	child->brk = old->brk;
+	child->mmap_base = old->mmap_base;
+	child->start_code = old->start_code;
+	child->end_code = old->end_code;
+	child->start_data = old->start_data;
+	child->end_data = old->end_data;
+	child->start_stack = old->start_stack;
+	child->arg_start = old->arg_start;
+	child->arg_end = old->arg_end;
+	child->env_start = old->env_start;
+	child->env_end = old->env_end;
+	child->vdso = old->vdso;
+	child->dumpable = old->dumpable;
+	child->total_pages = old->total_pages;
+	memcpy(child->auxv, old->auxv, sizeof(child->auxv));
+	child->exe = old->exe;
+	if (child->exe)
+		vm_file_ops->get(child->exe);
+}
+
+/* The child's side of the VMAs that are not plainly inherited: clone.md 9. */
+static int treat_special(struct mm *child)
+{
+	const struct vma *found;
+	int err = 0;
+	for (u64 a = 0; !err && (found = vma_find(&child->map, a));) {
+		struct vma v = *found;
+		a = v.end;
+		if (v.flags & VM_DONTCOPY)
+			err = munmap_locked(child, v.start, v.end);
+		else if (v.flags & VM_LOCKED)
+			err = vma_change_flags(&child->map, v.start, v.end, VM_LOCKED, 0);
+		if (!err && (v.flags & VM_WIPEONFORK) && !(v.flags & VM_DONTCOPY)) {
+			err = pt_prepare_zap(child, v.start, v.end);
+			if (!err)
+				pt_zap(child, v.start, v.end);
+			child->special_fork = true;
+		}
+	}
+	return err;
+}
+
+int dup_mm(struct mm *old, struct mm **out)
+{
+	struct mm *child;
+	int err = mm_create(&child);
+	if (err)
+		return err;
+	err = down_write_killable(&old->mmap_lock);
+	if (err) {
+		mm_put_user(child);
+		return -EINTR;
+	}
+	copy_layout(child, old);
+	vma_map_share(&child->map, &old->map);
+	child->fork_tables_shared = pt_share(old, child);
+	child->fork_vmas = vma_count(&old->map);
+	/* The child is not published: nobody else can take its lock, but the helpers below want it held. */
+	if (old->special_fork) {
+		down_write_nested(&child->mmap_lock);
+		err = treat_special(child);
+		up_write(&child->mmap_lock);
+	}
+	up_write(&old->mmap_lock);
+	if (err) {
+		mm_put_user(child);
+		return -ENOMEM;
+	}
+	*out = child;
+	return 0;
+}

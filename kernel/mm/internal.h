@@ -1,0 +1,74 @@
+/* Private to the mm room. */
+#ifndef PANDO_MM_INTERNAL_H
+#define PANDO_MM_INTERNAL_H
+
+#include "mm/mm.h"
+
+/* Pages by use, for mem_info. */
+struct mm_counters {
+	atomic64_t cached, slab, tables;
+};
+extern struct mm_counters mm_counters;
+
+/* Debug builds: is this the allocation that shall fail? */
+bool alloc_should_fail(void);
+void slab_init(void);
+
+/* --- page tables: ptshare.c ------------------------------------------------------------------------------------------------------------- */
+/* A populated leaf entry that user mode may not touch (PROT_NONE): not present, the rest kept. */
+#define PTE_NONE BIT(11)
+static inline struct page *pte_page(pte_t v) { return phys_page(v & PTE_ADDR_MASK); }
+
+/* A root with the kernel half filled in. 0 or -ENOMEM. */
+int pt_create_root(paddr_t *root);
+void pt_free_root(paddr_t root);
+/* The leaf entry for addr with the whole path exclusive (DESIGN.md 4, I2); create = tables that are missing are made, else *out = NULL.
+ * => pt_lock. 0 or -ENOMEM. */
+int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out);
+/* The same down to the table of `level` only; *out = the table (NULL when missing). */
+int pt_exclusive_table(struct mm *mm, u64 addr, u32 level, struct page **out);
+/* The leaf entry as it is, for reading; NULL when a table is missing. => pt_lock */
+pte_t *pt_peek(struct mm *mm, u64 addr);
+/* fork: the child gets references to every top table; both sides become read-only there. Returns tables shared. => old's mmap_lock for writing. */
+u32 pt_share(struct mm *old, struct mm *child);
+/* Drops one reference to a table; the last one frees it and drops what it pointed at. => no locks */
+void pt_put_table(struct page *t);
+/* Stores a leaf entry and keeps the table's counts; old entry is returned. => pt_lock, exclusive */
+pte_t pt_set(pte_t *slot, pte_t v);
+/* Drops every user table. => nobody uses the mm */
+void pt_destroy(struct mm *mm);
+
+/* --- ranges: pt_range.c ----------------------------------------------------------------------------------------------------------------- */
+/* Makes pt_zap of this range certain to succeed. 0 or -ENOMEM. => mmap_lock */
+int pt_prepare_zap(struct mm *mm, u64 start, u64 end);
+/* Unmaps [start, end), gives pages and tables back after the TLB flush. => mmap_lock, pt_prepare_zap done under the same hold */
+void pt_zap(struct mm *mm, u64 start, u64 end);
+/* Applies vma flags to the entries of [start, end). 0 or -ENOMEM. => mmap_lock for writing */
+int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags);
+/* Moves entries from one place to another. 0 or -ENOMEM (what was moved stays moved: *done bytes). => mmap_lock for writing */
+int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done);
+
+/* --- TLB: tlb.c ------------------------------------------------------------------------------------------------------------------------- */
+/* On every CPU that has mm loaded. => interrupts on, unless mm is loaded nowhere else */
+void tlb_flush_mm(struct mm *mm);
+void tlb_flush_page(struct mm *mm, u64 addr);
+/* Makes every CPU that keeps mm loaded (lazily) let go of it. */
+void tlb_drop(struct mm *mm);
+
+/* --- every mm: mm.c --------------------------------------------------------------------------------------------------------------------- */
+/* Walks all mms, each with a bare reference: mm_next drops that of its argument. */
+struct mm *mm_first(void);
+struct mm *mm_next(struct mm *mm);
+
+/* --- VMAs: mmap.c ----------------------------------------------------------------------------------------------------------------------- */
+/* => mmap_lock for writing. */
+int munmap_locked(struct mm *mm, u64 start, u64 end);
+/* Entry bits for a page of a VMA, without the write bit's COW consideration. */
+pte_t vma_pte_bits(u64 vm_flags);
+/* Faults in [start, end) as far as it goes; returns 0 or the first error. => mmap_lock not held */
+int mm_populate(struct mm *mm, u64 start, u64 end, u32 access);
+/* Would adding n pages exceed RLIMIT_AS, or (for private writable ones) all memory? */
+bool may_expand(struct mm *mm, u64 n, u64 vm_flags);
+#define MAX_MAP_COUNT 65530
+
+#endif

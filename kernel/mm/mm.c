@@ -1,0 +1,194 @@
+/* Address spaces as objects: making, counting, taking apart. Entry points: mm_create, mm_get/put(_user), mm_rss. */
+#include "mm/mm.h"
+
+#include "lib/bug.h"
+#include "lib/string.h"
+#include "mm/internal.h"
+#include "mm/slab.h"
+#include "sched/sched.h"
+
+const struct vm_file_ops *vm_file_ops;
+
+static struct kmem_cache *mm_cache;
+static DEFINE_SPINLOCK(all_mms_lock, RANK_MM_LIST);
+static LIST_HEAD(all_mms_list);
+static u32 nr_mms;
+
+void mm_caches_init(void) { mm_cache = kmem_cache_create("mm", sizeof(struct mm), 64); }
+
+u32 mm_count(void) { return READ_ONCE(nr_mms); }
+
+void vma_refs_get(const struct vma *v)
+{
+	if (v->mapping) {
+		atomic_inc(&v->mapping->mapped);
+		if (v->mapping->owned_by_refs)
+			as_get(v->mapping);
+	}
+	if (v->file)
+		vm_file_ops->get(v->file);
+}
+
+void vma_refs_put(const struct vma *v)
+{
+	struct address_space *as = v->mapping;
+	if (as) {
+		atomic_dec(&as->mapped);
+		if (as->owned_by_refs)
+			as_put(as);
+	}
+	if (v->file)
+		vm_file_ops->put(v->file);
+}
+
+int mm_create(struct mm **out)
+{
+	struct mm *mm = kmem_cache_zalloc(mm_cache);
+	if (!mm)
+		return -ENOMEM;
+	if (pt_create_root(&mm->root)) {
+		kmem_cache_free(mm_cache, mm);
+		return -ENOMEM;
+	}
+	atomic_set(&mm->users, 1);
+	atomic_set(&mm->count, 1);
+	rwsem_init(&mm->mmap_lock, RANK_MMAP);
+	spin_init(&mm->pt_lock, RANK_PT);
+	mm->dumpable = 1;
+	spin_lock(&all_mms_lock);
+	list_add_tail(&mm->all, &all_mms_list);
+	nr_mms++;
+	spin_unlock(&all_mms_lock);
+	*out = mm;
+	return 0;
+}
+
+void mm_get_user(struct mm *mm) { atomic_inc(&mm->users); }
+bool mm_tryget_user(struct mm *mm) { return atomic_inc_not_zero(&mm->users); }
+void mm_get(struct mm *mm) { atomic_inc(&mm->count); }
+
+void mm_put(struct mm *mm)
+{
+	if (!atomic_dec_and_test(&mm->count))
+		return;
+	spin_lock(&all_mms_lock);
+	list_del(&mm->all);
+	nr_mms--;
+	spin_unlock(&all_mms_lock);
+	pt_free_root(mm->root);
+	kmem_cache_free(mm_cache, mm);
+}
+
+void mm_put_user(struct mm *mm)
+{
+	if (!atomic_dec_and_test(&mm->users))
+		return;
+	tlb_drop(mm);
+	pt_destroy(mm);
+	vma_map_destroy(&mm->map);
+	if (mm->exe)
+		vm_file_ops->put(mm->exe);
+	mm->exe = NULL;
+	mm_put(mm);
+}
+
+struct mm *mm_first(void)
+{
+	spin_lock(&all_mms_lock);
+	struct mm *mm = list_empty(&all_mms_list) ? NULL : list_first(&all_mms_list, struct mm, all);
+	if (mm)
+		mm_get(mm);
+	spin_unlock(&all_mms_lock);
+	return mm;
+}
+
+struct mm *mm_next(struct mm *mm)
+{
+	spin_lock(&all_mms_lock);
+	struct mm *next = mm->all.next == &all_mms_list ? NULL : list_next(mm, all);
+	if (next)
+		mm_get(next);
+	spin_unlock(&all_mms_lock);
+	mm_put(mm);
+	return next;
+}
+
+static u64 table_pages(const struct page *t)
+{
+	if (t->table.level == 1)
+		return t->table.present - t->table.special;
+	const pte_t *e = page_virt(t);
+	u64 sum = 0;
+	for (u32 i = 0, left = t->table.present; left && i < PT_ENTRIES; i++) {
+		if (!e[i])
+			continue;
+		left--;
+		sum += table_pages(pte_page(e[i]));
+	}
+	return sum;
+}
+
+static u64 rss_locked(struct mm *mm)
+{
+	const pte_t *root = phys_to_virt(mm->root);
+	u64 sum = 0;
+	for (u32 w = 0; w < 4; w++)
+		for (u64 bits = mm->root_used[w]; bits; bits &= bits - 1)
+			sum += table_pages(pte_page(root[w * 64 + (u32)__builtin_ctzl(bits)]));
+	return sum;
+}
+
+u64 mm_rss(struct mm *mm)
+{
+	spin_lock(&mm->pt_lock);
+	u64 sum = rss_locked(mm);
+	spin_unlock(&mm->pt_lock);
+	return sum;
+}
+
+void mm_sample_hiwater(struct mm *mm)
+{
+	u64 rss = mm_rss(mm);
+	if (rss > mm->hiwater_rss)
+		mm->hiwater_rss = rss;
+}
+
+/* Resident pages of one VMA. => pt_lock */
+static u64 vma_rss(struct mm *mm, const struct vma *v)
+{
+	u64 n = 0;
+	for (u64 a = v->start; a < v->end;) {
+		pte_t *e = pt_peek(mm, a);
+		if (!e) {
+			a = ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2);
+			continue;
+		}
+		n += *e && !(*e & PTE_SPECIAL);
+		a += PAGE_SIZE;
+	}
+	return n;
+}
+
+int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg)
+{
+	int ret = 0;
+	u64 addr = 0;
+	while (!ret) {
+		down_read(&mm->mmap_lock);
+		const struct vma *found = vma_find(&mm->map, addr);
+		if (!found) {
+			up_read(&mm->mmap_lock);
+			break;
+		}
+		struct vma v = *found;
+		vma_refs_get(&v);
+		spin_lock(&mm->pt_lock);
+		u64 rss = vma_rss(mm, &v);
+		spin_unlock(&mm->pt_lock);
+		up_read(&mm->mmap_lock);
+		ret = fn(&v, rss, arg);
+		vma_refs_put(&v);
+		addr = v.end;
+	}
+	return ret;
+}

@@ -1,0 +1,123 @@
+/*
+ * Address spaces. struct mm is one; its mappings are VMAs in a two-level copy-on-write array (vma.h), its page tables are shared copy-on-write
+ * with the mms it was forked from (ptshare.c). Locks: mmap_lock (sleeping) guards the set of VMAs: readers fault, writers change;
+ * pt_lock (spin) guards the page tables.
+ */
+#ifndef PANDO_MM_MM_H
+#define PANDO_MM_MM_H
+
+#include "mm/page.h"
+#include "mm/pagecache.h"
+#include "mm/uaccess.h"
+#include "mm/vma.h"
+#include "sched/mutex.h"
+
+struct file; /* vfs; mm only passes it on */
+
+struct mm {
+	paddr_t root;               /* constant */
+	u64 root_used[4];           /* pt_lock: bit n = root entry n is present (user half) */
+	atomic_t users;             /* threads that run in it, plus short-time users (procfs, ptrace) */
+	atomic_t count;             /* 1 for all users, plus holders of the bare struct */
+	u64 cpumask;                /* a: CPUs that have (or lazily keep) this root loaded */
+	struct rwsem mmap_lock;     /* RANK_MMAP */
+	struct spinlock pt_lock;    /* RANK_PT */
+	struct vma_map map;         /* mmap_lock */
+	u64 total_pages;            /* mmap_lock: sum of all VMA lengths, in pages */
+	u64 locked_pages;           /* mmap_lock */
+	u64 def_flags;              /* mmap_lock: VM_LOCKED after mlockall(MCL_FUTURE) */
+	bool special_fork;          /* mmap_lock: some VMA is DONTFORK, WIPEONFORK or LOCKED: fork takes the slow path */
+	u64 brk_start, brk;         /* mmap_lock */
+	u64 mmap_base;              /* constant after exec */
+	u64 start_code, end_code, start_data, end_data, start_stack; /* set by exec */
+	u64 arg_start, arg_end, env_start, env_end;                 /* set by exec, prctl */
+	u64 vdso;                   /* address of the vDSO, 0 = none */
+	u64 auxv[48];               /* saved auxiliary vector, pairs */
+	struct file *exe;           /* the program, a reference; freed through vm_file_ops */
+	u64 hiwater_rss;            /* pages; sampled */
+	u32 dumpable;               /* 0, 1, 2 */
+	struct list_head all;       /* all_mms_lock: list of every mm */
+	/* what fork did, for the birth record */
+	u32 fork_tables_shared, fork_vmas;
+};
+
+/* References to struct file held by VMAs and mm->exe go through these; registered once by vfs. */
+struct vm_file_ops {
+	void (*get)(struct file *f);
+	void (*put)(struct file *f);
+};
+extern const struct vm_file_ops *vm_file_ops;
+
+/* A new empty address space with users = count = 1. 0 or -ENOMEM. */
+int mm_create(struct mm **out);
+/* fork: a copy of current's address space; O(1) in its memory and its mappings. 0, -ENOMEM, -EINTR (fatal signal). */
+int dup_mm(struct mm *old, struct mm **out);
+void mm_get_user(struct mm *mm);
+/* The last user unmaps everything. May sleep. */
+void mm_put_user(struct mm *mm);
+/* Takes a user reference unless the mm is already dying. */
+bool mm_tryget_user(struct mm *mm);
+void mm_get(struct mm *mm);
+void mm_put(struct mm *mm);
+/* Makes `mm` current's address space (exec; NULL = run without, exit). Does not touch references. */
+void mm_activate(struct mm *mm);
+
+/* mmap: addr is a hint, or exact with MAP_FIXED. */
+struct map_request {
+	uaddr_t addr;
+	u64 len;
+	u32 prot;  /* PROT_* */
+	u32 flags; /* MAP_* */
+	u64 vm_extra; /* more VM_* flags, e.g. VM_GROWSDOWN */
+	u64 pgoff; /* pages */
+	struct address_space *mapping; /* NULL = private anonymous */
+	struct file *file;             /* for names and references, or NULL */
+	const struct page *const *special; /* array of pages mapped as they are (vDSO), or NULL */
+	u64 max_flags_drop;            /* VM_MAY* bits to withhold (file not opened for writing ...) */
+};
+/* => mmap_lock not held. *out = the address. 0, -ENOMEM, -EINVAL, -EEXIST, -EPERM, -EAGAIN. References to mapping users and file are taken on success. */
+int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out);
+int do_munmap(struct mm *mm, uaddr_t addr, u64 len);
+int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot);
+/* exec: sets mm->brk_start = mm->brk; moves/extends no mapping. do_brk grows an anonymous area [addr, addr+len). */
+int do_brk_range(struct mm *mm, uaddr_t addr, u64 len, bool exec);
+/* exec: a growing-down stack VMA of `size` bytes ending at `top`. */
+int mm_setup_stack(struct mm *mm, uaddr_t top, u64 size, bool exec);
+
+/* Access bits for mm_fault. */
+#define FAULT_WRITE 1u
+#define FAULT_USER 2u
+#define FAULT_EXEC 4u
+/* Makes one access possible. 0; -EFAULT: no mapping (SEGV_MAPERR); -EACCES: not allowed (SEGV_ACCERR); -EIO: beyond the end of the file
+ * (SIGBUS BUS_ADRERR); -ENOMEM. *major: it had to read. => mmap_lock not held. */
+int mm_fault(struct mm *mm, uaddr_t addr, u32 access, bool *major);
+/* Copies between a kernel buffer and another address space (ptrace, /proc/PID/mem, exec's argument stack); write breaks COW. force: also where
+ * the protection forbids (ptrace). Returns the bytes copied (may be short). => may sleep, mmap_lock not held; mm has a user reference. */
+size_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write, bool force);
+
+/* A futex's identity: equal keys = the same word. private: mm and address; shared: mapping (or mm) and offset. No reference is kept: a key of a
+ * shared mapping stays valid while the waiter sleeps because its VMA or as lives; spurious matches are harmless, wakes re-check. */
+struct futex_key { u64 a, b; };
+/* 0 or -EFAULT. Fault-in included when shared. */
+int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared, struct futex_key *key);
+
+/* Counters, in pages, found by walking upper tables: cheap. */
+u64 mm_rss(struct mm *mm);
+void mm_sample_hiwater(struct mm *mm);
+/* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */
+int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg);
+/* Has current this capability? Defined by vfs, which knows credentials. */
+bool hook_capable(int cap);
+/* Frees as much user memory as OOM needs: called when an allocation for user memory failed; kills one process; returns true if the caller should retry.
+ * Defined in proc/oom.c */
+bool hook_out_of_memory(void);
+/* Kernel-mode fault that is user's fault: proc/trap.c queues the signal. sig SIGSEGV/SIGBUS, code SEGV_* BUS_*. */
+void hook_fault_signal(struct regs *regs, int sig, int code, uaddr_t addr);
+/* After boot: fills the zeroed-page pool a little; for sched_idle_work. */
+bool mm_idle_work(void);
+/* Number of struct mm alive, for leak checks. */
+u32 mm_count(void);
+/* Brings up the caches of this room (after mm_init). */
+void mm_caches_init(void);
+
+#endif

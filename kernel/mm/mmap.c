@@ -1,0 +1,191 @@
+/* Mapping and unmapping: do_mmap, do_munmap, mm_setup_stack, and the checks and helpers they share with the other verbs. sys_mmap is in vfs (files). */
+#include <linux/mman.h>
+#include <linux/resource.h>
+
+#include "gen/sys_protos.h"
+#include "lib/bug.h"
+#include "mm/internal.h"
+#include "sched/sched.h"
+
+bool may_expand(struct mm *mm, u64 n, u64 vm_flags)
+{
+	struct mem_info info;
+	if (mm->total_pages + n > rlimit_cur(RLIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	if ((vm_flags & (VM_SHARED | VM_WRITE)) != VM_WRITE || (vm_flags & VM_NORESERVE) || n < 4096)
+		return true;
+	/* Overcommit mode 0: only an obvious excess is refused. clone.md 9.1 */
+	mem_info(&info);
+	return n <= info.total;
+}
+
+static u64 prot_flags(u32 prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+static u64 request_flags(const struct mm *mm, const struct map_request *r)
+{
+	u64 f = prot_flags(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | r->vm_extra | mm->def_flags;
+	u32 type = r->flags & MAP_TYPE;
+	if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
+		f |= VM_SHARED | VM_MAYSHARE;
+	if (r->flags & MAP_GROWSDOWN)
+		f |= VM_GROWSDOWN;
+	if (r->flags & MAP_LOCKED)
+		f |= VM_LOCKED;
+	if (r->flags & MAP_NORESERVE)
+		f |= VM_NORESERVE;
+	return f & ~r->max_flags_drop;
+}
+
+static bool range_free(const struct mm *mm, u64 addr, u64 len)
+{
+	const struct vma *v = vma_find(&mm->map, addr);
+	return !v || v->start - (v->flags & VM_GROWSDOWN ? min(v->start, STACK_GUARD_GAP) : 0) >= addr + len;
+}
+
+/* Chooses the address. => mmap_lock */
+static int choose_address(struct mm *mm, const struct map_request *r, u64 len, u64 *out)
+{
+	u64 hint = ALIGN_DOWN(r->addr, PAGE_SIZE);
+	if (r->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (!IS_ALIGNED(r->addr, PAGE_SIZE))
+			return -EINVAL;
+		if (r->addr > TASK_SIZE_MAX - len)
+			return -ENOMEM;
+		*out = r->addr;
+		const struct vma *v = vma_find(&mm->map, r->addr);
+		return (r->flags & MAP_FIXED_NOREPLACE) && v && v->start < r->addr + len ? -EEXIST : 0;
+	}
+	if (hint && hint >= 65536 && hint <= TASK_SIZE_MAX - len && range_free(mm, hint, len)) {
+		*out = hint;
+		return 0;
+	}
+	u64 top = mm->mmap_base ? mm->mmap_base : TASK_SIZE_MAX;
+	if (!vma_find_hole_topdown(&mm->map, len, 65536, top, out))
+		return 0;
+	return vma_find_hole_bottomup(&mm->map, len, top, TASK_SIZE_MAX, out);
+}
+
+int munmap_locked(struct mm *mm, u64 start, u64 end)
+{
+	const struct vma *v = vma_find(&mm->map, start);
+	if (!v || v->start >= end)
+		return 0;
+	if (v->start < start && v->end > end && vma_count(&mm->map) >= MAX_MAP_COUNT)
+		return -ENOMEM;
+	/* Everything that can fail first; then the map; then the pages. */
+	int err = pt_prepare_zap(mm, start, end);
+	if (err)
+		return err;
+	u64 pages_gone = 0, locked = 0;
+	for (; v && v->start < end; v = vma_find(&mm->map, v->end)) {
+		u64 n = (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+		pages_gone += n;
+		locked += v->flags & VM_LOCKED ? n : 0;
+	}
+	err = vma_remove(&mm->map, start, end);
+	if (!err) {
+		pt_zap(mm, start, end);
+		mm->total_pages -= pages_gone;
+		mm->locked_pages -= min(locked, mm->locked_pages);
+	}
+	return err;
+}
+
+int do_munmap(struct mm *mm, uaddr_t addr, u64 len)
+{
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || addr > TASK_SIZE_MAX || len > TASK_SIZE_MAX - addr)
+		return -EINVAL;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (!len)
+		return -EINVAL;
+	int err = down_write_killable(&mm->mmap_lock);
+	if (err)
+		return err;
+	err = munmap_locked(mm, addr, addr + len);
+	up_write(&mm->mmap_lock);
+	return err;
+}
+
+/* => mmap_lock for writing */
+static int map_locked(struct mm *mm, const struct map_request *r, u64 len, u64 flags, u64 *out)
+{
+	u64 addr;
+	int err = choose_address(mm, r, len, &addr);
+	if (err)
+		return err;
+	if (vma_count(&mm->map) >= MAX_MAP_COUNT || !may_expand(mm, len >> PAGE_SHIFT, flags))
+		return -ENOMEM;
+	if (r->flags & MAP_FIXED) {
+		err = munmap_locked(mm, addr, addr + len);
+		if (err)
+			return err;
+	}
+	struct vma v = { .start = addr, .end = addr + len, .flags = flags, .pgoff = r->mapping || r->special ? r->pgoff : addr >> PAGE_SHIFT,
+			 .mapping = r->mapping, .file = r->file, .special = r->special };
+	err = vma_insert(&mm->map, &v);
+	if (err)
+		return err;
+	mm->total_pages += len >> PAGE_SHIFT;
+	if (flags & VM_LOCKED) {
+		mm->locked_pages += len >> PAGE_SHIFT;
+		mm->special_fork = true;
+	}
+	*out = addr;
+	return 0;
+}
+
+int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out)
+{
+	if (!r->len)
+		return -EINVAL;
+	u64 len = ALIGN_UP(r->len, PAGE_SIZE);
+	if (!len || len > TASK_SIZE_MAX)
+		return -ENOMEM;
+	int err = down_write_killable(&mm->mmap_lock);
+	if (err)
+		return err;
+	u64 flags = request_flags(mm, r), addr = 0;
+	if ((flags & VM_LOCKED) && !hook_capable(14 /* CAP_IPC_LOCK */) &&
+	    mm->locked_pages + (len >> PAGE_SHIFT) > rlimit_cur(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+		err = -EAGAIN;
+	else
+		err = map_locked(mm, r, len, flags, &addr);
+	up_write(&mm->mmap_lock);
+	if (err)
+		return err;
+	if ((flags & VM_LOCKED) || (r->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE)
+		mm_populate(mm, addr, addr + len, flags & VM_WRITE && !(flags & VM_SHARED) ? FAULT_WRITE : 0);
+	*out = addr;
+	return 0;
+}
+
+int mm_populate(struct mm *mm, u64 start, u64 end, u32 access)
+{
+	bool major;
+	int err = 0;
+	for (u64 a = start; a < end && !err; a += PAGE_SIZE) {
+		err = mm_fault(mm, a, access | FAULT_USER, &major);
+		cond_resched();
+		if (fatal_signal_pending())
+			return -EINTR;
+	}
+	return err;
+}
+
+int mm_setup_stack(struct mm *mm, uaddr_t top, u64 size, bool exec)
+{
+	struct map_request r = {
+		.addr = top - size,
+		.len = size,
+		.prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
+		.flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN,
+		.vm_extra = VM_STACK | VM_ACCOUNT,
+	};
+	uaddr_t got;
+	return do_mmap(mm, &r, &got);
+}
+
+long sys_munmap(u64 addr, u64 len) { return do_munmap(current_thread()->mm, addr, len); }

@@ -1,0 +1,67 @@
+/* mprotect(2): do_mprotect. */
+#include <linux/mman.h>
+
+#include "gen/sys_protos.h"
+#include "mm/internal.h"
+#include "sched/sched.h"
+
+/* Every page mapped, and the protection within what each VMA may have? 0, -ENOMEM, -EACCES; *end_ok = how far it is allowed. => mmap_lock */
+static int check_range(struct mm *mm, u64 start, u64 end, u64 flags, u64 *end_ok)
+{
+	*end_ok = start;
+	while (*end_ok < end) {
+		const struct vma *v = vma_find(&mm->map, *end_ok);
+		if (!v || v->start > *end_ok)
+			return -ENOMEM;
+		if (flags & ~(v->flags >> 4) & (VM_READ | VM_WRITE | VM_EXEC))
+			return -EACCES;
+		*end_ok = v->end;
+	}
+	*end_ok = end;
+	return 0;
+}
+
+/* => mmap_lock for writing */
+static int protect_locked(struct mm *mm, u64 start, u64 end, u64 flags)
+{
+	u64 ok;
+	int ret = check_range(mm, start, end, flags, &ok); /* what precedes the obstacle is changed, as on Linux */
+	int err = vma_change_flags(&mm->map, start, ok, VM_READ | VM_WRITE | VM_EXEC, flags);
+	for (u64 a = start; !err && a < ok;) {
+		const struct vma *v = vma_find(&mm->map, a);
+		u64 to = min(ok, v->end);
+		err = pt_protect(mm, a, to, v->flags);
+		a = to;
+	}
+	return err ? err : ret;
+}
+
+int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot)
+{
+	u32 grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	prot &= ~grows;
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || !IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (!len || addr + len < addr || addr + len > TASK_SIZE_MAX)
+		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+	u64 flags = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0), end = addr + len;
+	int err = down_write_killable(&mm->mmap_lock);
+	if (err)
+		return err;
+	const struct vma *v = vma_find(&mm->map, addr);
+	if (grows & PROT_GROWSUP)
+		err = -EINVAL;
+	else if (grows && v && v->start < end && !(v->flags & VM_GROWSDOWN))
+		err = -EINVAL;
+	else
+		err = protect_locked(mm, grows && v ? min(v->start, addr) : addr, end, flags);
+	up_write(&mm->mmap_lock);
+	return err;
+}
+
+long sys_mprotect(u64 addr, u64 len, u64 prot) { return do_mprotect(current_thread()->mm, addr, len, (u32)prot); }

@@ -1,0 +1,72 @@
+/* Physical pages: the page array, the buddy allocator, reference counts. Allocation never sleeps. */
+#ifndef PANDO_MM_PAGE_H
+#define PANDO_MM_PAGE_H
+
+#include "arch/x86_64/pgtable.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+struct kmem_cache;
+struct address_space;
+
+/* What a page is used for: page->kind. */
+/* RESERVED is 0: firmware, the kernel image, the initramfs until it is unpacked, and the inner pages of blocks. */
+enum page_kind { PAGE_RESERVED, PAGE_FREE, PAGE_KERNEL, PAGE_SLAB, PAGE_TABLE, PAGE_USER, PAGE_CACHE };
+
+/*
+ * One per page frame, flat array `pages`. 32 bytes. Which member of the union counts follows from `kind`.
+ * PAGE_TABLE: refs = entries, in any address space, that point at this table (DESIGN.md section 4).
+ * PAGE_USER, PAGE_CACHE: refs = leaf tables that map it, plus 1 for the page cache if it is there, plus temporary holders.
+ */
+struct page {
+	union {
+		struct list_head free;                               /* PAGE_FREE: buddy list; zone lock */
+		struct { struct kmem_cache *cache; struct slab *slab; } slab; /* constant while kind is PAGE_SLAB */
+		struct { struct address_space *mapping; u64 index; } file; /* PAGE_CACHE: constant while in the cache */
+		struct {
+			u16 present, special; /* entries in use; of them uncounted ones. The exclusive owner's pt_lock; constant while shared */
+			u32 level;            /* 1 = leaf; constant */
+			struct page *next;    /* on its way to be freed */
+		} table;                                                   /* PAGE_TABLE */
+		u64 private[2];
+	};
+	atomic_t refs;
+	u8 kind;
+	u8 order;   /* of the block this page heads */
+	u16 unused;
+	u64 unused2;
+};
+_Static_assert(sizeof(struct page) == 32, "struct page");
+
+extern struct page *pages;
+extern u64 max_pfn; /* pages[0 .. max_pfn-1] */
+
+static inline paddr_t page_phys(const struct page *p) { return (paddr_t)(p - pages) << PAGE_SHIFT; }
+static inline struct page *phys_page(paddr_t p) { return &pages[p >> PAGE_SHIFT]; }
+static inline void *page_virt(const struct page *p) { return phys_to_virt(page_phys(p)); }
+static inline struct page *virt_page(const void *v) { return phys_page(virt_to_phys(v)); }
+
+/* 2^order contiguous pages, refs 1 on the first, contents undefined; NULL when there are none. Any context with interrupts on or off. */
+struct page *alloc_pages(u32 order, enum page_kind kind);
+static inline struct page *alloc_page(enum page_kind kind) { return alloc_pages(0, kind); }
+/* One zeroed page (from the pool that the idle task fills, if it has one). */
+struct page *alloc_zeroed_page(enum page_kind kind);
+/* Frees a block whatever its refs. */
+void free_pages(struct page *p, u32 order);
+static inline void page_get(struct page *p) { atomic_inc(&p->refs); }
+/* Drops a reference to an order-0 page; frees it with the last. */
+void page_put(struct page *p);
+/* The page-wide zero page, mapped read-only; never counted (PTE_SPECIAL). */
+extern struct page *zero_page;
+
+struct mem_info { u64 total, free, zeroed_pool, cached, slab, tables, shared; /* pages */ };
+void mem_info(struct mem_info *out);
+/* Debug builds (0 = off): makes the n-th allocation from now fail, of current only. */
+void alloc_fail_set(u64 n);
+
+struct mem_region; /* arch/x86_64/memmap.h */
+/* Brings up the page array, buddy, slab. Called once with the machine's memory map minus what boot has taken. */
+void mm_init(const struct mem_region *regions, int n);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * The pages of files. A mapping is a radix tree of pages by index; file data of the initramfs is used where it lies (address_space.inplace) and enters
+ * the tree page by page as it is touched. Entry points: as_get_page, as_add_page, as_truncate, as_punch, as_create_anon.
+ * Truncation visits every mm that may map the file and unmaps there, under that mm's mmap_lock; a fault that raced with it has the lock first and is
+ * unmapped, or comes later and sees the new size.
+ */
+#include "mm/pagecache.h"
+
+#include "lib/bug.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/internal.h"
+#include "mm/slab.h"
+#include "sched/sched.h"
+
+void as_init(struct address_space *as, const struct address_space_ops *ops, void *owner)
+{
+	memset(as, 0, sizeof(*as));
+	spin_init(&as->lock, RANK_MAPPING);
+	as->ops = ops;
+	as->owner = owner;
+	atomic_set(&as->refs, 1);
+}
+
+struct address_space *as_create_anon(u64 size)
+{
+	struct address_space *as = kmalloc(sizeof(*as));
+	if (!as)
+		return NULL;
+	as_init(as, NULL, NULL);
+	as->owned_by_refs = true;
+	as->size = size;
+	return as;
+}
+
+void as_get(struct address_space *as) { atomic_inc(&as->refs); }
+
+void as_put(struct address_space *as)
+{
+	if (!atomic_dec_and_test(&as->refs))
+		return;
+	as_destroy(as);
+	kfree(as);
+}
+
+/* A page leaves the cache. */
+static void forget(struct page *p)
+{
+	atomic64_add(&mm_counters.cached, -1);
+	page_put(p);
+}
+
+static void cache_setup(struct page *p, struct address_space *as, u64 index)
+{
+	p->kind = PAGE_CACHE;
+	p->order = 0;
+	p->file.mapping = as;
+	p->file.index = index;
+}
+
+/* The page that is there already, with a reference; NULL. In-place data becomes a cache page here. => as->lock */
+static int find_locked(struct address_space *as, u64 index, struct page **out)
+{
+	struct page *p = radix_get(&as->tree, index);
+	if (!p && index < as->inplace_pages) {
+		p = phys_page(as->inplace + (index << PAGE_SHIFT));
+		int err = radix_set(&as->tree, index, p, NULL);
+		if (err)
+			return err;
+		atomic_set(&p->refs, 1);
+		cache_setup(p, as, index);
+		atomic64_add(&mm_counters.cached, 1);
+	}
+	if (p)
+		page_get(p);
+	*out = p;
+	return 0;
+}
+
+int as_get_page(struct address_space *as, u64 index, bool create, struct page **out)
+{
+	spin_lock(&as->lock);
+	int err = find_locked(as, index, out);
+	spin_unlock(&as->lock);
+	if (err || *out || !create)
+		return err;
+	struct page *p = alloc_zeroed_page(PAGE_CACHE);
+	if (!p)
+		return -ENOMEM;
+	if (as->ops && as->ops->fill)
+		err = as->ops->fill(as, p, index);
+	if (!err) {
+		page_get(p); /* the caller's; the first reference becomes the cache's */
+		err = as_add_page(as, index, p);
+		if (!err) {
+			*out = p;
+			return 0;
+		}
+		page_put(p);
+	}
+	page_put(p);
+	if (err != -EEXIST)
+		return err;
+	spin_lock(&as->lock);
+	err = find_locked(as, index, out);
+	spin_unlock(&as->lock);
+	/* It was there a moment ago; if truncation took it meanwhile the caller's view of the file has changed anyway. */
+	return err ? err : *out ? 0 : as_get_page(as, index, create, out);
+}
+
+int as_add_page(struct address_space *as, u64 index, struct page *page)
+{
+	spin_lock(&as->lock);
+	int err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
+	if (!err) {
+		cache_setup(page, as, index);
+		atomic64_add(&mm_counters.cached, 1);
+	}
+	spin_unlock(&as->lock);
+	return err;
+}
+
+/* Takes the pages of [start, end) out of the cache; in-place ones that were never touched go back to the buddy. */
+static void drop_pages(struct address_space *as, u64 start, u64 end)
+{
+	for (u64 i = start; i < end; i++) {
+		spin_lock(&as->lock);
+		u64 at = i;
+		struct page *p = radix_next(&as->tree, &at);
+		struct page *raw = NULL;
+		if (p && at == i && at < end)
+			radix_del(&as->tree, i);
+		else if (i < as->inplace_pages && i < end)
+			raw = phys_page(as->inplace + (i << PAGE_SHIFT));
+		bool here = p && at == i;
+		spin_unlock(&as->lock);
+		if (here)
+			forget(p);
+		else if (raw)
+			free_pages(raw, 0);
+		else if (!p || at >= end)
+			break;
+		else
+			i = at - 1;
+		cond_resched();
+	}
+}
+
+/* Pages in the tree below inplace_pages stand for the in-place ones; a hole punched there must not bring the old bytes back: the whole in-place range is
+ * taken into the tree first. 0 or -ENOMEM */
+static int adopt_inplace(struct address_space *as)
+{
+	for (u64 i = 0; i < as->inplace_pages; i++) {
+		struct page *p;
+		spin_lock(&as->lock);
+		int err = find_locked(as, i, &p);
+		spin_unlock(&as->lock);
+		if (err)
+			return err;
+		page_put(p);
+	}
+	as->inplace_pages = 0;
+	return 0;
+}
+
+void as_destroy(struct address_space *as)
+{
+	drop_pages(as, 0, ~0UL);
+	as->inplace_pages = 0;
+	ASSERT(!as->tree.count);
+}
+
+/* Unmaps pages [start, end) of the mapping in one mm. */
+static void unmap_in(struct mm *mm, struct address_space *as, u64 start, u64 end)
+{
+	down_write(&mm->mmap_lock);
+	const struct vma *v;
+	for (u64 a = 0; (v = vma_find(&mm->map, a)); a = v->end) {
+		if (v->mapping != as)
+			continue;
+		u64 first = max(start, v->pgoff), last = min(end, v->pgoff + ((v->end - v->start) >> PAGE_SHIFT));
+		if (first >= last)
+			continue;
+		u64 from = v->start + ((first - v->pgoff) << PAGE_SHIFT), to = v->start + ((last - v->pgoff) << PAGE_SHIFT);
+		while (pt_prepare_zap(mm, from, to))
+			hook_out_of_memory();
+		pt_zap(mm, from, to);
+	}
+	up_write(&mm->mmap_lock);
+}
+
+static void unmap_everywhere(struct address_space *as, u64 start, u64 end)
+{
+	if (!atomic_read_acquire(&as->mapped))
+		return;
+	for (struct mm *mm = mm_first(); mm; mm = mm_next(mm)) {
+		if (!mm_tryget_user(mm))
+			continue;
+		unmap_in(mm, as, start, end);
+		mm_put_user(mm);
+	}
+}
+
+void as_truncate(struct address_space *as, u64 size)
+{
+	u64 keep = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	bool shrinks = size < as->size;
+	WRITE_ONCE(as->size, size);
+	smp_mb();
+	if (!shrinks)
+		return;
+	unmap_everywhere(as, keep, ~0UL >> PAGE_SHIFT);
+	drop_pages(as, keep, ~0UL);
+	spin_lock(&as->lock);
+	as->inplace_pages = min(as->inplace_pages, keep);
+	spin_unlock(&as->lock);
+	struct page *p = NULL;
+	if ((size & ~PAGE_MASK) && !as_get_page(as, size >> PAGE_SHIFT, false, &p) && p) {
+		memset((char *)page_virt(p) + (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
+		page_put(p);
+	}
+}
+
+void as_punch(struct address_space *as, u64 start, u64 end)
+{
+	if (start >= end)
+		return;
+	while (start < as->inplace_pages && adopt_inplace(as))
+		hook_out_of_memory();
+	unmap_everywhere(as, start, end);
+	drop_pages(as, start, end);
+}
+
+u64 as_nr_pages(struct address_space *as)
+{
+	u64 n = as->tree.count, i = 0;
+	if (!as->inplace_pages)
+		return n;
+	/* Untouched in-place pages count too. */
+	n += as->inplace_pages;
+	spin_lock(&as->lock);
+	for (; radix_next(&as->tree, &i) && i < as->inplace_pages; i++)
+		n--;
+	spin_unlock(&as->lock);
+	return n;
+}

@@ -1,0 +1,48 @@
+/* Pages of a file (or of an anonymous shared mapping), by page index. One struct address_space per inode. */
+#ifndef PANDO_MM_PAGECACHE_H
+#define PANDO_MM_PAGECACHE_H
+
+#include "lib/radix.h"
+#include "mm/page.h"
+#include "sched/mutex.h"
+
+struct address_space;
+struct address_space_ops {
+	/* Fills a fresh zeroed page with the file's bytes at page index. NULL op: a hole reads as zeroes (tmpfs). May sleep. 0 or -errno. */
+	int (*fill)(struct address_space *as, struct page *page, u64 index);
+};
+struct address_space {
+	struct spinlock lock;      /* RANK_MAPPING */
+	struct radix_tree tree;    /* lock */
+	const struct address_space_ops *ops; /* constant */
+	void *owner;               /* the inode; constant */
+	atomic_t mapped;           /* VMA records that name this mapping: 0 = nobody maps it */
+	atomic_t refs;             /* for anonymous shared memory (as_get/as_put); inode-owned ones ignore it */
+	bool owned_by_refs;        /* freed by the last as_put */
+	bool private_only;         /* constant: pages may not be mapped shared-writable */
+	u64 size;                  /* bytes; access beyond the last page is SIGBUS. Written by the owner under its inode lock; read freely */
+	/* File data that lies in place in physical memory (initramfs): pages [0, inplace_pages) start at this frame unless replaced in the tree. */
+	paddr_t inplace;
+	u64 inplace_pages;
+};
+void as_init(struct address_space *as, const struct address_space_ops *ops, void *owner);
+/* Drops all pages. Nobody maps or reads it any more. */
+void as_destroy(struct address_space *as);
+/* Anonymous shared memory (MAP_SHARED|MAP_ANONYMOUS, memfd uses tmpfs): refs 1. NULL on no memory. */
+struct address_space *as_create_anon(u64 size);
+void as_get(struct address_space *as);
+void as_put(struct address_space *as);
+
+/* The page at index, with a reference for the caller; fills or creates it when missing (create = false: a hole gives *out = NULL and 0).
+ * 0, -ENOMEM or the fill op's error. May sleep. */
+int as_get_page(struct address_space *as, u64 index, bool create, struct page **out);
+/* Gives the cache a page at index (refs passes to the cache). 0, -ENOMEM, -EEXIST. */
+int as_add_page(struct address_space *as, u64 index, struct page *page);
+/* Shrinks to `size` bytes: unmaps from every process and frees the pages behind, zeroes the tail of the last page, sets as->size.
+ * => the owner's inode lock is held; takes mmap locks. */
+void as_truncate(struct address_space *as, u64 size);
+/* Frees the whole pages in [start, end) (page indexes): hole punching. */
+void as_punch(struct address_space *as, u64 start, u64 end);
+u64 as_nr_pages(struct address_space *as);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * Page tables that are shared copy-on-write at every level: why fork is O(1).
+ *
+ * A table's refs count the entries, in any address space, that point at it. (A root is pointed at by its mm alone and is never shared.)
+ *  I1  An entry that points at a table with refs > 1 is not writable. x86 ANDs the write bit over the levels, so one entry protects a subtree.
+ *  I2  A table is changed only while it is exclusive: refs == 1 along the whole path from the root. Who wants to change a shared one first takes a
+ *      private copy (unshare), level by level, only along its own path. While shared a table is constant, but for write bits that go from 1 to 0.
+ *  I3  fork copies the present root entries, counts one reference each, makes both sides read-only there, flushes the parent's TLB once.
+ *  I4  A page's refs count the leaf tables that map it (and the page cache). A write fault on an exclusive path reuses a page with refs == 1.
+ *
+ * The hard cases:
+ *  two owners unshare one table at once   Each copies under its own pt_lock; both only add references and clear write bits in the original, in any
+ *                                         order the same result. Each then drops its reference; the last one frees the original, which takes the
+ *                                         original's own references down again. Nobody writes anything else into it: both hold a reference, so refs > 1.
+ *  a table becomes exclusive again        The other owners left. Their drop is a full barrier, so whatever they cleared in it is seen. Entries below may
+ *                                         be read-only where they need not be; the next write fault finds refs == 1 and sets the write bit (pt_exclusive
+ *                                         does so for upper levels, fault.c for leaves).
+ *  leaf entries after an unshare          Private ones become read-only in both copies, since the page now has one more leaf. Entries of shared mappings
+ *                                         (PTE_SHARED) keep their write bit: every owner writes the same page.
+ *  the parent's threads on other CPUs     fork holds mmap_lock for writing, so none is in a fault; one shootdown before fork returns takes their
+ *                                         writable translations.
+ *  a stale translation through the old    Translations made through the original stay right: the same pages, without write permission. But the CPU may
+ *  table after an unshare                 cache pointers to the original, which its last owner may free: so the page is flushed (INVLPG drops the
+ *                                         paging-structure caches) on every CPU of the mm before the reference is dropped.
+ *  read faults under a shared table       Start by unsharing: filling in place would show the page to owners with other VMAs there.
+ *  truncation of a mapped file            Every mm that maps it is visited and unmaps its own copy (pagecache.c).
+ *  accessed and dirty bits                Set by the CPU in shared tables; nothing depends on them.
+ *
+ * Locks: pt_lock of the mm whose path is walked. References of other mms' tables are dropped by pt_put_table with no lock held.
+ */
+#include "lib/bug.h"
+#include "lib/string.h"
+#include "mm/internal.h"
+#include "sched/sched.h"
+
+#define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
+
+static pte_t *entries(const struct page *t) { return page_virt(t); }
+
+static void pte_clear_write(pte_t *e) { __atomic_fetch_and(e, ~PTE_W, __ATOMIC_SEQ_CST); }
+
+static struct page *table_alloc(u32 level)
+{
+	struct page *t = alloc_zeroed_page(PAGE_TABLE);
+	if (!t)
+		return NULL;
+	t->table.present = t->table.special = 0;
+	t->table.level = level;
+	t->table.next = NULL;
+	atomic64_add(&mm_counters.tables, 1);
+	return t;
+}
+
+static void table_free(struct page *t)
+{
+	atomic64_add(&mm_counters.tables, -1);
+	free_pages(t, 0);
+}
+
+int pt_create_root(paddr_t *root)
+{
+	struct page *t = table_alloc(4);
+	if (!t)
+		return -ENOMEM;
+	const pte_t *kernel = phys_to_virt(kernel_root);
+	memcpy(entries(t) + USER_ROOT_ENTRIES, kernel + USER_ROOT_ENTRIES, PAGE_SIZE / 2);
+	*root = page_phys(t);
+	return 0;
+}
+
+void pt_free_root(paddr_t root) { table_free(phys_page(root)); }
+
+/* The old tables that one unsharing walk has replaced: dropped after the flush. */
+struct dropped {
+	struct page *t[3];
+	u32 n;
+};
+
+/* Gives *slot's shared child a private copy. => pt_lock; *slot lies in an exclusive table */
+static int unshare(pte_t *slot, struct page *old, struct dropped *d)
+{
+	u32 level = old->table.level;
+	struct page *new = alloc_page(PAGE_TABLE);
+	if (!new)
+		return -ENOMEM;
+	atomic64_add(&mm_counters.tables, 1);
+	new->table.present = old->table.present;
+	new->table.special = old->table.special;
+	new->table.level = level;
+	new->table.next = NULL;
+	pte_t *from = entries(old), *to = entries(new);
+	memset(to, 0, PAGE_SIZE);
+	for (u32 i = 0, left = old->table.present; left; i++) {
+		pte_t v = from[i];
+		if (!v)
+			continue;
+		left--;
+		if (level > 1 || !(v & PTE_SPECIAL))
+			page_get(pte_page(v));
+		if ((v & PTE_W) && (level > 1 || !(v & PTE_SHARED))) {
+			pte_clear_write(&from[i]);
+			v &= ~PTE_W;
+		}
+		to[i] = v;
+	}
+	*slot = page_phys(new) | PTE_TABLE;
+	d->t[d->n++] = old;
+	return 0;
+}
+
+/* Walks to the table of `level`, making everything on the way exclusive. */
+static int walk_exclusive(struct mm *mm, u64 addr, u32 level, bool create, struct dropped *d, struct page **out)
+{
+	struct page *t = phys_page(mm->root);
+	*out = NULL;
+	for (u32 l = 4; l > level; l--) {
+		pte_t *e = &entries(t)[PT_INDEX(addr, l)];
+		struct page *child;
+		if (!*e) {
+			if (!create)
+				return 0;
+			child = table_alloc(l - 1);
+			if (!child)
+				return -ENOMEM;
+			*e = page_phys(child) | PTE_TABLE;
+			t->table.present++;
+			if (l == 4)
+				mm->root_used[PT_INDEX(addr, 4) / 64] |= BIT(PT_INDEX(addr, 4) % 64);
+		} else {
+			child = pte_page(*e);
+			if (atomic_read_acquire(&child->refs) > 1) {
+				int err = unshare(e, child, d);
+				if (err)
+					return err;
+				child = pte_page(*e);
+			} else if (!(*e & PTE_W)) {
+				*e |= PTE_W;
+			}
+		}
+		t = child;
+	}
+	*out = t;
+	return 0;
+}
+
+int pt_exclusive_table(struct mm *mm, u64 addr, u32 level, struct page **out)
+{
+	struct dropped d = { .n = 0 };
+	int err = walk_exclusive(mm, addr, level, false, &d, out);
+	if (d.n)
+		tlb_flush_page(mm, addr);
+	for (u32 i = 0; i < d.n; i++)
+		pt_put_table(d.t[i]);
+	return err;
+}
+
+int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out)
+{
+	struct dropped d = { .n = 0 };
+	struct page *leaf;
+	int err = walk_exclusive(mm, addr, 1, create, &d, &leaf);
+	if (d.n)
+		tlb_flush_page(mm, addr);
+	for (u32 i = 0; i < d.n; i++)
+		pt_put_table(d.t[i]);
+	*out = !err && leaf ? &entries(leaf)[PT_INDEX(addr, 1)] : NULL;
+	return err;
+}
+
+pte_t *pt_peek(struct mm *mm, u64 addr)
+{
+	struct page *t = phys_page(mm->root);
+	for (u32 l = 4; l > 1; l--) {
+		pte_t e = entries(t)[PT_INDEX(addr, l)];
+		if (!e)
+			return NULL;
+		t = pte_page(e);
+	}
+	return &entries(t)[PT_INDEX(addr, 1)];
+}
+
+pte_t pt_set(pte_t *slot, pte_t v)
+{
+	struct page *t = virt_page(slot);
+	pte_t old = *slot;
+	ASSERT(t->kind == PAGE_TABLE && t->table.level == 1 && atomic_read(&t->refs) == 1);
+	t->table.present = (u16)(t->table.present + (v != 0) - (old != 0));
+	t->table.special = (u16)(t->table.special + !!(v & PTE_SPECIAL) - !!(old & PTE_SPECIAL));
+	WRITE_ONCE(*slot, v);
+	return old;
+}
+
+u32 pt_share(struct mm *old, struct mm *child)
+{
+	pte_t *from = entries(phys_page(old->root)), *to = entries(phys_page(child->root));
+	u32 shared = 0;
+	for (u32 w = 0; w < 4; w++) {
+		child->root_used[w] = old->root_used[w];
+		for (u64 bits = old->root_used[w]; bits; bits &= bits - 1) {
+			u32 i = w * 64 + (u32)__builtin_ctzl(bits);
+			page_get(pte_page(from[i]));
+			from[i] &= ~PTE_W;
+			to[i] = from[i];
+			shared++;
+		}
+	}
+	phys_page(child->root)->table.present = (u16)shared;
+	tlb_flush_mm(old);
+	return shared;
+}
+
+/* A table nobody points at any more: gives back what it points at, then itself. */
+static void table_destroy(struct page *t)
+{
+	pte_t *e = entries(t);
+	for (u32 i = 0, left = t->table.present; left; i++) {
+		pte_t v = e[i];
+		if (!v)
+			continue;
+		left--;
+		if (t->table.level > 1)
+			pt_put_table(pte_page(v));
+		else if (!(v & PTE_SPECIAL))
+			page_put(pte_page(v));
+	}
+	table_free(t);
+}
+
+void pt_put_table(struct page *t)
+{
+	ASSERT(t->kind == PAGE_TABLE);
+	if (atomic_dec_and_test(&t->refs))
+		table_destroy(t);
+}
+
+void pt_destroy(struct mm *mm)
+{
+	pte_t *root = entries(phys_page(mm->root));
+	for (u32 w = 0; w < 4; w++) {
+		for (u64 bits = mm->root_used[w]; bits; bits &= bits - 1) {
+			u32 i = w * 64 + (u32)__builtin_ctzl(bits);
+			pte_t e = root[i];
+			root[i] = 0;
+			pt_put_table(pte_page(e));
+			cond_resched();
+		}
+		mm->root_used[w] = 0;
+	}
+	phys_page(mm->root)->table.present = 0;
+}

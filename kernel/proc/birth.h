@@ -1,0 +1,29 @@
+/* The birth record and the names of the copy steps. Pure: shared by the decoder, the step table, procfs and the host tests. */
+#ifndef PANDO_PROC_BIRTH_H
+#define PANDO_PROC_BIRTH_H
+
+#include "lib/types.h"
+
+/* Rows of the step table (steps.c), top to bottom as copy_process() walks them. */
+enum birth_step {
+	BSTEP_CREDS, BSTEP_LIMITS, BSTEP_SCHED, BSTEP_SEMUNDO, BSTEP_FILES, BSTEP_FS, BSTEP_SIGHAND, BSTEP_SIGNAL, BSTEP_MM,
+	BSTEP_NAMESPACES, BSTEP_IO, BSTEP_THREAD, BSTEP_PID, BSTEP_PIDFD, BSTEP_COUNT
+};
+
+/* One step of the birth, as the record keeps it. */
+enum share_mode { STEP_NONE, STEP_SHARE, STEP_COPY, STEP_FRESH };
+#define BIRTH_STEPS_MAX 20
+_Static_assert(BSTEP_COUNT <= BIRTH_STEPS_MAX, "birth record too small for the step table");
+enum birth_call { BIRTH_BOOT, BIRTH_FORK, BIRTH_VFORK, BIRTH_CLONE, BIRTH_CLONE3, BIRTH_KTHREAD, BIRTH_USER_MODE_THREAD };
+struct birth_record {
+	s32 creator_tid;
+	char creator_comm[16];
+	u8 call;               /* enum birth_call */
+	u8 mode[BIRTH_STEPS_MAX]; /* enum share_mode, per row of the step table */
+	u64 flags;
+	u64 start;             /* ns since boot */
+	u64 total_ns;
+	u32 tables_shared, vmas;
+};
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * Birth. Entry points: sys_fork, sys_vfork, sys_clone, sys_clone3, kernel_thread, user_mode_thread, fork_idle; all meet in kernel_clone() ->
+ * copy_process(). hook_ret_from_fork is the newborn's first code.
+ *
+ *   decode (clone_args.c) -> plan -> collector -> dup_task_struct -> step table (steps.c) -> publish -> sched_start
+ *
+ * Locks: the steps run without any; publish takes tasklist_lock, then the creator's sighand lock, for everything that makes the child visible.
+ */
+#include <linux/sched.h>
+
+#include "arch/x86_64/hooks.h"
+#include "gen/sys_protos.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
+#include "proc/steps.h"
+#include "uapi/newer.h"
+
+_Static_assert(TASK_SIZE_MAX == 0x7ffffffff000UL, "clone_args.c knows this number");
+
+/* --- the beginning ---------------------------------------------------------------------------------------------------------------------- */
+
+/* From here on group-wide signals are also kept for the child, so that none can hit only one of the two. A signal that is already pending goes
+ * first (clone.md C8): the call restarts after its handler. */
+static int collector_start(struct birth *b)
+{
+	struct task *me = current;
+	b->collector.signal = 0;
+	u64 flags = spin_lock_irqsave(&me->sighand->lock);
+	if (b->args->flags & CLONE_THREAD)
+		list_init(&b->collector.node);
+	else
+		list_add(&b->collector.node, &me->signal->multiprocess);
+	if (unlikely(READ_ONCE(me->flags) & TIF_SIGPENDING))
+		recalc_sigpending();
+	bool pending = READ_ONCE(me->flags) & TIF_SIGPENDING;
+	if (pending)
+		list_del(&b->collector.node);
+	spin_unlock_irqrestore(&me->sighand->lock, flags);
+	return pending ? -ERESTARTNOINTR : 0;
+}
+
+static void collector_stop(struct birth *b)
+{
+	if (list_empty(&b->collector.node))
+		return;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	list_del(&b->collector.node);
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+/* What the request itself says about the child. */
+static void apply_request(struct task *child, struct birth *b)
+{
+	const struct kernel_clone_args *a = b->args;
+	child->set_child_tid = a->flags & CLONE_CHILD_SETTID ? a->child_tid : 0;
+	child->clear_child_tid = a->flags & CLONE_CHILD_CLEARTID ? a->child_tid : 0;
+	if ((a->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM) {
+		child->altstack_sp = child->altstack_size = 0;
+		child->altstack_flags = 2; /* SS_DISABLE */
+	}
+	if (a->name)
+		str_copy(child->comm, a->name, sizeof(child->comm));
+	struct birth_record *r = &child->birth;
+	r->creator_tid = current->tid;
+	memcpy(r->creator_comm, current->comm, sizeof(r->creator_comm));
+	r->call = a->call;
+	memcpy(r->mode, b->plan.mode, sizeof(r->mode));
+	r->flags = a->flags;
+	r->tables_shared = r->vmas = 0;
+	r->start = child->start_time = clock_mono();
+}
+
+/* --- publishing: everybody sees the child from here on ------------------------------------------------------------------------------------ */
+
+/* => tasklist_lock. clone.md 8.23: who the parent is and what it hears at the end. */
+static void choose_parent(struct task *child, const struct kernel_clone_args *a)
+{
+	struct task *me = current;
+	if (a->flags & (CLONE_PARENT | CLONE_THREAD)) {
+		child->real_parent = me->real_parent;
+		child->parent_exec_id = me->parent_exec_id;
+		child->exit_signal = a->flags & CLONE_THREAD ? -1 : me->group_leader->exit_signal;
+	} else {
+		child->real_parent = me;
+		child->parent_exec_id = me->self_exec_id;
+		child->exit_signal = a->exit_signal;
+	}
+	child->parent = child->real_parent;
+}
+
+/* => tasklist_lock, S of the creator */
+static void link_thread(struct task *child)
+{
+	struct signal *s = child->signal;
+	child->group_leader = current->group_leader;
+	child->tgid = current->tgid;
+	s->nr_threads++;
+	s->live++;
+	task_join_group_stop(child);
+	list_add_tail(&child->thread_node, &s->threads);
+}
+
+/* => tasklist_lock, S of the creator */
+static void link_process(struct task *child, struct birth *b)
+{
+	struct task *parent = child->real_parent;
+	struct signal *s = child->signal, *mine = current->signal;
+	struct pid *pid = child->thread_pid;
+	child->group_leader = child;
+	child->tgid = child->tid;
+	if (unlikely(pid->numbers[pid->level].nr == 1)) {
+		pid->numbers[pid->level].ns->child_reaper = child;
+		s->flags |= SIGNAL_UNKILLABLE;
+	}
+	s->shared_pending.set = b->collector.signal;
+	if (unlikely(b->collector.signal))
+		atomic_or(&child->flags, TIF_SIGPENDING);
+	s->has_child_subreaper = parent->signal->has_child_subreaper || parent->signal->is_child_subreaper;
+	s->tty = mine->tty;
+	if (s->tty)
+		hook_tty_get(s->tty);
+	attach_pid(child, PIDTYPE_TGID, pid);
+	attach_pid(child, PIDTYPE_PGID, mine->pids[PIDTYPE_PGID]);
+	attach_pid(child, PIDTYPE_SID, mine->pids[PIDTYPE_SID]);
+	list_add_tail(&child->sibling, &parent->children);
+	list_add_tail(&child->tasks, &all_tasks);
+	list_add_tail(&child->thread_node, &s->threads);
+}
+
+/* The last two checks and, when they pass, the commit. 0, -ENOMEM, -EINTR. */
+static int publish(struct task *child, struct birth *b)
+{
+	struct task *me = current;
+	struct pid *pid = child->thread_pid;
+	spin_lock(&tasklist_lock);
+	u64 flags = spin_lock_irqsave(&me->sighand->lock);
+	int err = pid->numbers[pid->level].ns->no_new ? -ENOMEM : unlikely(fatal_signal_pending()) ? -EINTR : 0;
+	if (!err) {
+		/* committed: nothing below can fail */
+		choose_parent(child, b->args);
+		if (b->args->flags & CLONE_THREAD)
+			link_thread(child);
+		else
+			link_process(child, b);
+		attach_pid(child, PIDTYPE_PID, pid);
+		nr_threads_total++;
+		total_forks++;
+	}
+	list_del(&b->collector.node);
+	spin_unlock_irqrestore(&me->sighand->lock, flags);
+	spin_unlock(&tasklist_lock);
+	return err;
+}
+
+/* --- the one constructor ---------------------------------------------------------------------------------------------------------------- */
+
+/* A child that is complete and visible but does not run yet. 0 or -errno (then nothing is left behind). */
+static int copy_process(struct birth *b, struct task **out)
+{
+	struct task *child;
+	int err = collector_start(b);
+	if (unlikely(err))
+		return err;
+	err = dup_task_struct(current, b->args->kthread, &child);
+	if (unlikely(err)) {
+		collector_stop(b);
+		return err;
+	}
+	apply_request(child, b);
+	if (b->args->kthread)
+		err = kthread_attach(child);
+	if (!err) {
+		err = copy_steps(child, b);
+		if (!err) {
+			err = publish(child, b);
+			if (unlikely(err))
+				undo_steps(child, b);
+		}
+	}
+	if (unlikely(err)) {
+		collector_stop(b);
+		if (child->kthread)
+			kthread_free(child);
+		free_unborn(child);
+		return err;
+	}
+	if (b->plan.mode[BSTEP_PIDFD] != STEP_NONE)
+		fd_install(b->pidfd, b->pidfd_file);
+	child->birth.total_ns = clock_mono() - child->birth.start;
+	*out = child;
+	return 0;
+}
+
+static void wake_up_new_task(struct task *child) { sched_start(task_thread(child)); }
+
+/* CLONE_VFORK: only death ends the wait before the child has left our memory; then the child must not find our stack any more. */
+static void wait_for_vfork_done(struct task *child, struct completion *done)
+{
+	wait_for_completion_killable(done);
+	spin_lock(&child->alloc_lock);
+	child->vfork_done = NULL;
+	spin_unlock(&child->alloc_lock);
+	task_put(child);
+}
+
+long kernel_clone(struct kernel_clone_args *a)
+{
+	struct clone_caller caller = {
+		.unkillable = current->signal->flags & SIGNAL_UNKILLABLE,
+		.admin = capable(CAP_SYS_ADMIN),
+		.has_mm = current->mm && !a->kthread,
+	};
+	struct birth b = { .args = a };
+	struct completion vfork;
+	struct task *child;
+	int err = make_clone_plan(a, &caller, &b.plan);
+	if (!err)
+		err = copy_process(&b, &child);
+	if (err)
+		return err;
+	long nr = child->tid;
+	if (a->flags & CLONE_PARENT_SETTID)
+		(void)put_user((s32)nr, a->parent_tid); /* a bad pointer is no error */
+	if (a->flags & CLONE_VFORK) {
+		completion_init(&vfork);
+		child->vfork_done = &vfork;
+		task_get(child);
+	}
+	wake_up_new_task(child);
+	if (a->flags & CLONE_VFORK)
+		wait_for_vfork_done(child, &vfork);
+	return nr;
+}
+
+void hook_ret_from_fork(struct thread *prev, struct regs *regs)
+{
+	sched_finish_switch(prev);
+	struct task *t = current;
+	if (unlikely(t->set_child_tid)) {
+		irq_enable();
+		(void)put_user(t->tid, t->set_child_tid);
+		irq_disable();
+	}
+}
+
+/* --- callers ---------------------------------------------------------------------------------------------------------------------------- */
+
+long sys_fork(void)
+{
+	struct kernel_clone_args a;
+	decode_fork(&a);
+	return kernel_clone(&a);
+}
+
+long sys_vfork(void)
+{
+	struct kernel_clone_args a;
+	decode_vfork(&a);
+	return kernel_clone(&a);
+}
+
+long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls)
+{
+	struct kernel_clone_args a;
+	decode_clone(flags, stack, parent_tid, child_tid, tls, &a);
+	return kernel_clone(&a);
+}
+
+long sys_clone3(u64 uargs, u64 usize)
+{
+	struct clone3_block b;
+	struct kernel_clone_args a;
+	s32 set_tid[SET_TID_MAX];
+	int err = clone3_check_size(usize);
+	if (!err)
+		err = copy_struct_from_user(&b, sizeof(b), uargs, usize);
+	if (!err)
+		err = clone3_check_block(&b, usize);
+	if (!err && b.set_tid_size)
+		err = copy_from_user(set_tid, b.set_tid, b.set_tid_size * sizeof(set_tid[0]));
+	if (!err)
+		err = decode_clone3(&b, set_tid, &a);
+	return err ? err : kernel_clone(&a);
+}
+
+long kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 flags)
+{
+	struct kernel_clone_args a;
+	decode_kernel_thread(fn, arg, name, flags, true, &a);
+	return kernel_clone(&a);
+}
+
+long user_mode_thread(void (*fn)(void *), void *arg, u64 flags)
+{
+	struct kernel_clone_args a;
+	decode_kernel_thread(fn, arg, NULL, flags, false, &a);
+	return kernel_clone(&a);
+}
+
+/* An idle task is process 0 once more: it shares everything with the first one, which never dies, so it holds no references; it has number 0,
+ * is in no list and does not count. */
+int fork_idle(u32 cpu, struct task **out)
+{
+	struct task *t;
+	int err = dup_task_struct(&init_task, true, &t);
+	if (err)
+		return err;
+	format_str(t->comm, sizeof(t->comm), "swapper/%u", cpu);
+	sched_fork(task_thread(t));
+	t->flags = TIF_IDLE | TIF_KTHREAD;
+	t->state = TASK_RUNNING;
+	t->se.cpu = cpu;
+	t->se.affinity = 1UL << cpu;
+	t->group_leader = t;
+	t->real_parent = t->parent = &init_task;
+	t->tid = t->tgid = 0;
+	t->birth = (struct birth_record){ .call = BIRTH_BOOT, .start = clock_mono() };
+	*out = t;
+	return 0;
+}

@@ -1,0 +1,166 @@
+/*
+ * The decoders of fork, vfork, clone, clone3 and kernel threads, and the plan. Entry points: decode_*(), clone3_check_*(), make_clone_plan().
+ * Pure: no kernel state, so clone_args_test.c runs it on the host. The order of the checks is that of clone.md 3 and 4: user space can tell which
+ * error wins, and a fallback in a C library depends on it.
+ */
+#include "proc/clone_args.h"
+
+#include <asm-generic/errno.h>
+#include <asm-generic/signal.h>
+#include <linux/sched.h>
+
+#include "uapi/newer.h"
+
+#define SIGNAL_MAX 64
+#define USER_END 0x7ffffffff000UL /* TASK_SIZE_MAX; asserted equal in clone.c */
+#define LEGACY_FLAGS 0xffffffffUL
+#define PATH_FLAGS (LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
+#define NAMESPACE_FLAGS                                                                                                \
+	((u64)CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
+
+void decode_fork(struct kernel_clone_args *a)
+{
+	*a = (struct kernel_clone_args){ .exit_signal = SIGCHLD, .call = BIRTH_FORK };
+}
+
+void decode_vfork(struct kernel_clone_args *a)
+{
+	*a = (struct kernel_clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD, .call = BIRTH_VFORK };
+}
+
+/* The high half of the flags register is dropped and the signal number is not validated: so does Linux, and programs rely on both. */
+void decode_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, struct kernel_clone_args *a)
+{
+	*a = (struct kernel_clone_args){
+		.flags = flags & LEGACY_FLAGS & ~(u64)CSIGNAL,
+		.exit_signal = (s32)(flags & CSIGNAL),
+		.pidfd = parent_tid,
+		.parent_tid = parent_tid,
+		.child_tid = child_tid,
+		.stack = stack,
+		.tls = tls,
+		.call = BIRTH_CLONE,
+	};
+}
+
+int clone3_check_size(u64 usize)
+{
+	if (usize > 4096)
+		return -E2BIG;
+	return usize < CLONE3_SIZE_VER0 ? -EINVAL : 0;
+}
+
+int clone3_check_block(const struct clone3_block *b, u64 usize)
+{
+	if (b->set_tid_size > SET_TID_MAX || !b->set_tid != !b->set_tid_size)
+		return -EINVAL;
+	if (b->exit_signal > SIGNAL_MAX)
+		return -EINVAL;
+	if ((b->flags & CLONE_INTO_CGROUP) && (b->cgroup > INT32_MAX || usize < sizeof(*b)))
+		return -EINVAL;
+	return 0;
+}
+
+int decode_clone3(const struct clone3_block *b, const s32 *set_tid, struct kernel_clone_args *a)
+{
+	if (b->flags & ~PATH_FLAGS)
+		return -EINVAL;
+	if (b->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)))
+		return -EINVAL;
+	if ((b->flags & CLONE_SIGHAND) && (b->flags & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((b->flags & (CLONE_THREAD | CLONE_PARENT)) && b->exit_signal)
+		return -EINVAL;
+	if (!b->stack != !b->stack_size)
+		return -EINVAL;
+	if (b->stack && (b->stack_size > USER_END || b->stack > USER_END - b->stack_size))
+		return -EINVAL;
+	*a = (struct kernel_clone_args){
+		.flags = b->flags,
+		.pidfd = b->pidfd,
+		.child_tid = b->child_tid,
+		.parent_tid = b->parent_tid,
+		.exit_signal = (s32)b->exit_signal,
+		.stack = b->stack ? b->stack + b->stack_size : 0,
+		.tls = b->tls,
+		.set_tid = b->set_tid_size ? set_tid : NULL,
+		.set_tid_size = b->set_tid_size,
+		.call = BIRTH_CLONE3,
+	};
+	return 0;
+}
+
+void decode_kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 flags, bool kthread, struct kernel_clone_args *a)
+{
+	*a = (struct kernel_clone_args){
+		.flags = (flags | CLONE_VM | CLONE_UNTRACED) & ~(u64)CSIGNAL,
+		.exit_signal = (s32)(flags & CSIGNAL),
+		.call = kthread ? BIRTH_KTHREAD : BIRTH_USER_MODE_THREAD,
+		.kthread = kthread,
+		.fn = fn,
+		.fn_arg = arg,
+		.name = name,
+	};
+}
+
+/* Combinations that no configuration of Linux accepts: K1, C1-C7. */
+static int check_combinations(const struct kernel_clone_args *a, const struct clone_caller *c)
+{
+	u64 f = a->flags;
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)
+		return -EINVAL;
+	if ((f & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS))
+		return -EINVAL;
+	if ((f & (CLONE_NEWUSER | CLONE_FS)) == (CLONE_NEWUSER | CLONE_FS))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && c->unkillable)
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & CLONE_DETACHED))
+		return -EINVAL;
+	return 0;
+}
+
+/* What Pando has not built is refused as Linux refuses what was not configured: EPERM where privilege is asked first, else EINVAL. */
+static int check_built(const struct kernel_clone_args *a, const struct clone_caller *c)
+{
+	if (a->flags & CLONE_NEWUSER)
+		return -EINVAL;
+	if (a->flags & NAMESPACE_FLAGS)
+		return c->admin ? -EINVAL : -EPERM;
+	if (a->flags & CLONE_INTO_CGROUP)
+		return -EINVAL;
+	return 0;
+}
+
+int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller *c, struct clone_plan *plan)
+{
+	u64 f = a->flags;
+	int err = check_combinations(a, c);
+	if (!err && (f & (NAMESPACE_FLAGS | CLONE_NEWUSER | CLONE_INTO_CGROUP)))
+		err = check_built(a, c);
+	if (err)
+		return err;
+	*plan = (struct clone_plan){ .mode = {
+		[BSTEP_CREDS] = f & CLONE_THREAD ? STEP_SHARE : STEP_COPY,
+		[BSTEP_LIMITS] = STEP_FRESH,
+		[BSTEP_SCHED] = STEP_FRESH,
+		[BSTEP_SEMUNDO] = f & CLONE_SYSVSEM ? STEP_SHARE : STEP_NONE,
+		[BSTEP_FILES] = f & CLONE_FILES ? STEP_SHARE : STEP_COPY,
+		[BSTEP_FS] = f & CLONE_FS ? STEP_SHARE : STEP_COPY,
+		[BSTEP_SIGHAND] = f & CLONE_SIGHAND ? STEP_SHARE : f & CLONE_CLEAR_SIGHAND ? STEP_FRESH : STEP_COPY,
+		[BSTEP_SIGNAL] = f & CLONE_THREAD ? STEP_SHARE : STEP_FRESH,
+		[BSTEP_MM] = !c->has_mm ? STEP_NONE : f & CLONE_VM ? STEP_SHARE : STEP_COPY,
+		[BSTEP_NAMESPACES] = STEP_SHARE,
+		[BSTEP_IO] = f & CLONE_IO ? STEP_SHARE : STEP_NONE,
+		[BSTEP_THREAD] = a->fn ? STEP_FRESH : STEP_COPY,
+		[BSTEP_PID] = STEP_FRESH,
+		[BSTEP_PIDFD] = f & CLONE_PIDFD ? STEP_FRESH : STEP_NONE,
+	} };
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* The #! line: exec_script_parse(). Pure. Rules: exec.md 4.1. */
+#include <asm-generic/errno.h>
+
+#include "proc/exec_plan.h"
+
+static bool blank(u8 c) { return c == ' ' || c == '\t'; }
+
+/* First position in [i, end) that is (want) or is not (!want) blank, else end. */
+static u32 find_blank(const u8 *b, u32 i, u32 end, bool want)
+{
+	while (i < end && blank(b[i]) != want)
+		i++;
+	return i;
+}
+
+/* The first blank or NUL in [i, end), else end. */
+static u32 word_end(const u8 *b, u32 i, u32 end)
+{
+	while (i < end && b[i] && !blank(b[i]))
+		i++;
+	return i;
+}
+
+/* The end of the line within the buffer; 0 when the line is cut off in the middle of the path. */
+static u32 line_end(const u8 *b)
+{
+	for (u32 i = 2; i < EXEC_SCRIPT_SIZE; i++)
+		if (b[i] == '\n')
+			return i;
+	u32 start = find_blank(b, 2, EXEC_SCRIPT_SIZE, false);
+	if (start == EXEC_SCRIPT_SIZE || word_end(b, start, EXEC_SCRIPT_SIZE) == EXEC_SCRIPT_SIZE)
+		return 0;
+	return EXEC_SCRIPT_SIZE - 1;
+}
+
+int exec_script_parse(const u8 *b, struct exec_script *s)
+{
+	if (b[0] != '#' || b[1] != '!')
+		return -ENOEXEC;
+	u32 end = line_end(b);
+	if (!end)
+		return -ENOEXEC;
+	while (end > 2 && blank(b[end - 1]))
+		end--;
+	u32 i = find_blank(b, 2, end, false);
+	if (i == end || !b[i])
+		return -ENOEXEC;
+	s->interp = i;
+	u32 j = word_end(b, i, end);
+	s->interp_len = j - i;
+	s->arg = s->arg_len = 0;
+	if (j == end || !b[j])
+		return 0;
+	s->arg = find_blank(b, j, end, false);
+	/* A NUL ends the argument, as it ends any string. */
+	u32 k = s->arg;
+	while (k < end && b[k])
+		k++;
+	s->arg_len = k - s->arg;
+	return 0;
+}

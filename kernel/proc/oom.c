@@ -1,0 +1,125 @@
+/*
+ * Out of memory. Entry point: hook_out_of_memory, called by a page fault that found no page. It kills the process whose end frees most, says so in
+ * one line, and lets the caller try again. One victim at a time: while one is on its way out, callers just wait for it.
+ */
+#include <linux/oom.h>
+
+#include "lib/log.h"
+#include "mm/mm.h"
+#include "proc/internal.h"
+
+#define KIB_PER_PAGE (PAGE_SIZE / 1024)
+#define PATIENCE_NS (20 * 1000 * 1000UL)
+#define VICTIM_NS (2 * NSEC_PER_SEC) /* how long a victim may take to die before the next one is chosen */
+
+static DEFINE_SPINLOCK(oom_lock, RANK_TASK);
+static u64 last_turn; /* oom_lock: clock_mono() of the last choice */
+static u64 last_kill; /* whose turn it is: clock_mono() of the last kill */
+
+/* => tasklist_lock. Resident pages of the process p; 0 when it has none left or must not be taken. A dead leader's threads may still have the mm. */
+static u64 resident(struct task *p)
+{
+	struct task *t;
+	for_each_thread(p, t) {
+		spin_lock(&t->alloc_lock);
+		struct mm *mm = t->pf & PF_KTHREAD ? NULL : t->mm;
+		u64 rss = mm ? mm_rss(mm) : 0;
+		spin_unlock(&t->alloc_lock);
+		if (mm)
+			return rss;
+	}
+	return 0;
+}
+
+/* Linux's rule: resident pages plus a thousandth of all memory for each point of oom_score_adj. */
+static s64 badness(struct task *p, u64 total, u64 rss)
+{
+	return (s64)rss + (s64)p->signal->oom_score_adj * (s64)(total / 1000);
+}
+
+static bool can_be_taken(struct task *p)
+{
+	return !(p->pf & PF_KTHREAD) && !(p->signal->flags & SIGNAL_UNKILLABLE) && p->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
+}
+
+/* The worst process, with a reference; *dying: one that was killed before has not let go of its memory yet (then NULL). */
+static struct task *choose_victim(u64 total, u64 *rss_out, bool *dying)
+{
+	struct task *p, *worst = NULL;
+	s64 most = INT64_MIN;
+	*dying = false;
+	spin_lock(&tasklist_lock);
+	for_each_process(p) {
+		if (!can_be_taken(p))
+			continue;
+		u64 rss = resident(p);
+		if (!rss)
+			continue;
+		if (READ_ONCE(p->flags) & TIF_KILLED) {
+			*dying = *dying || clock_mono() - last_kill < VICTIM_NS;
+			continue;
+		}
+		s64 points = badness(p, total, rss);
+		if (points > most) {
+			most = points;
+			worst = p;
+			*rss_out = rss;
+		}
+	}
+	if (*dying)
+		worst = NULL;
+	if (worst)
+		task_get(worst);
+	spin_unlock(&tasklist_lock);
+	return worst;
+}
+
+/* One kill in a while: another CPU that runs out at the same moment waits for the first victim. */
+static bool take_turn(void)
+{
+	u64 now = clock_mono();
+	spin_lock(&oom_lock);
+	bool mine = now - last_turn >= PATIENCE_NS;
+	if (mine)
+		last_turn = now;
+	spin_unlock(&oom_lock);
+	return mine;
+}
+
+static void let_others_die(void)
+{
+	set_current_state(TASK_KILLABLE);
+	schedule_timeout(PATIENCE_NS / 4);
+}
+
+bool hook_out_of_memory(void)
+{
+	struct mem_info mi;
+	u64 rss = 0;
+	bool dying;
+	if (fatal_signal_pending())
+		return false; /* dying itself: the fault fails and it goes on dying */
+	if (!take_turn()) {
+		let_others_die();
+		return true;
+	}
+	mem_info(&mi);
+	struct task *victim = choose_victim(mi.total, &rss, &dying);
+	if (!victim && !dying)
+		return false;
+	if (victim) {
+		spin_lock(&victim->alloc_lock);
+		u32 uid = victim->cred->uid;
+		spin_unlock(&victim->alloc_lock);
+		pr_err("Out of memory: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", victim->tgid, victim->comm,
+		       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
+		last_kill = clock_mono();
+		send_signal_kernel(victim, SIGKILL);
+		bool me = same_thread_group(victim, current);
+		task_put(victim);
+		if (me)
+			return false;
+	}
+	let_others_die();
+	return true;
+}

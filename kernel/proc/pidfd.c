@@ -1,0 +1,179 @@
+/*
+ * Pidfds: a descriptor for a process that a reused number cannot redirect. Entry points: sys_pidfd_open, sys_pidfd_send_signal; pidfd_create for
+ * CLONE_PIDFD, pidfd_get_pid for waitid, pidfd_notify for exit. The file's private data is a struct pid reference; PIDFD_THREAD is kept as O_EXCL.
+ */
+#include <asm/siginfo.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "gen/sys_protos.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
+#include "proc/internal.h"
+#include "proc/signal.h"
+#include "uapi/newer.h"
+#include "vfs/file.h"
+#include "vfs/poll.h"
+
+/* => tasklist_lock */
+static struct task *pid_task(struct pid *pid, enum pid_type type)
+{
+	struct list_head *l = &pid->tasks[type];
+	return list_empty(l) ? NULL : list_first(l, struct task, pid_links[type]);
+}
+
+void pidfd_notify(struct task *t)
+{
+	if (t->thread_pid && wait_queue_active(&t->thread_pid->wait))
+		wake_up_key(&t->thread_pid->wait, TASK_NORMAL, 0, POLLIN | POLLRDNORM | POLLHUP);
+}
+
+/* Readable once the task is a zombie, a leader only when it is the last; hung up once it has been reaped. */
+static u32 pidfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct pid *pid = f->private;
+	u32 events = 0;
+	poll_wait(f, &pid->wait, pt);
+	spin_lock(&tasklist_lock);
+	struct task *t = pid_task(pid, PIDTYPE_PID);
+	if (!t)
+		events = POLLIN | POLLRDNORM | POLLHUP;
+	else if (t->exit_state && (!thread_group_leader(t) || thread_group_empty(t)))
+		events = POLLIN | POLLRDNORM;
+	spin_unlock(&tasklist_lock);
+	return events;
+}
+
+static void pidfd_release(struct file *f) { pid_put(f->private); }
+
+static int pidfd_show(struct file *f, char *buf, size_t size)
+{
+	struct pid *pid = f->private;
+	spin_lock(&tasklist_lock);
+	s32 nr = pid_task(pid, PIDTYPE_PID) ? pid_nr(pid) : -1;
+	spin_unlock(&tasklist_lock);
+	return format_str(buf, size, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+}
+
+static const struct file_ops pidfd_ops = { .poll = pidfd_poll, .release = pidfd_release, .show_fdinfo = pidfd_show };
+
+int pidfd_create(struct pid *pid, u32 flags, struct file **out)
+{
+	pid_get(pid);
+	int err = file_create_anon("anon_inode:[pidfd]", 0600, &pidfd_ops, pid, O_RDWR | flags, out);
+	if (err)
+		pid_put(pid);
+	return err;
+}
+
+int pidfd_get_pid(int fd, struct pid **out, u32 *flags)
+{
+	struct file *f;
+	int err = fd_get(fd, &f);
+	if (err)
+		return err;
+	if (f->ops == &pidfd_ops) {
+		*out = f->private;
+		*flags = f->flags;
+		pid_get(*out);
+	} else {
+		err = -EBADF;
+	}
+	file_put(f);
+	return err;
+}
+
+long sys_pidfd_open(u64 nr, u64 flags64)
+{
+	u32 flags = (u32)flags64;
+	struct file *f;
+	if (flags & ~(PIDFD_NONBLOCK | PIDFD_THREAD) || (s32)nr <= 0)
+		return -EINVAL;
+	struct pid *pid = find_get_pid((s32)nr);
+	if (!pid)
+		return -ESRCH;
+	spin_lock(&tasklist_lock);
+	bool ok = pid_task(pid, flags & PIDFD_THREAD ? PIDTYPE_PID : PIDTYPE_TGID) != NULL;
+	spin_unlock(&tasklist_lock);
+	int err = ok ? pidfd_create(pid, flags, &f) : -EINVAL;
+	pid_put(pid);
+	return err ? err : fd_install_new(f, true);
+}
+
+/* --- pidfd_send_signal ------------------------------------------------------------------------------------------------------------------ */
+
+/* Which tasks the flags mean; the file says it when they are 0. */
+static int scope_of(u32 flags, u32 file_flags, enum pid_type *type)
+{
+	switch (flags) {
+	case 0:
+		*type = file_flags & PIDFD_THREAD ? PIDTYPE_PID : PIDTYPE_TGID;
+		return 0;
+	case PIDFD_SIGNAL_THREAD:
+		*type = PIDTYPE_PID;
+		return 0;
+	case PIDFD_SIGNAL_THREAD_GROUP:
+		*type = PIDTYPE_TGID;
+		return 0;
+	case PIDFD_SIGNAL_PROCESS_GROUP:
+		*type = PIDTYPE_PGID;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The caller's siginfo, or kill's. A forged kernel or kill code is for oneself only. */
+static int make_info(int sig, uaddr_t uinfo, struct pid *pid, enum pid_type type, struct ksiginfo *info)
+{
+	u8 raw[128];
+	if (!uinfo) {
+		*info = (struct ksiginfo){ .signo = sig, .code = type == PIDTYPE_PID ? SI_TKILL : SI_USER, .pid = current->tgid, .uid = current_cred()->uid };
+		return 0;
+	}
+	if (copy_from_user(raw, uinfo, sizeof(raw)))
+		return -EFAULT;
+	siginfo_from_bytes(raw, info);
+	if (info->signo != sig)
+		return -EINVAL;
+	if ((info->code >= 0 || info->code == SI_TKILL) && (pid != current->thread_pid || type == PIDTYPE_PGID))
+		return -EPERM;
+	return 0;
+}
+
+static long signal_pid(struct pid *pid, enum pid_type type, int sig, const struct ksiginfo *info)
+{
+	if (type == PIDTYPE_PGID)
+		return kill_pgrp(pid, sig, info);
+	spin_lock(&tasklist_lock);
+	struct task *t = pid_task(pid, type);
+	if (t)
+		task_get(t);
+	spin_unlock(&tasklist_lock);
+	if (!t)
+		return -ESRCH;
+	int err = group_send_signal(t, sig, info, type);
+	task_put(t);
+	return err;
+}
+
+long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
+{
+	struct pid *pid;
+	u32 file_flags;
+	enum pid_type type;
+	struct ksiginfo info;
+	int err = scope_of((u32)flags, 0, &type);
+	if (err)
+		return err;
+	err = pidfd_get_pid((int)fd, &pid, &file_flags);
+	if (err)
+		return err;
+	scope_of((u32)flags, file_flags, &type);
+	long result = make_info((int)sig, uinfo, pid, type, &info);
+	if (!result)
+		result = (u32)sig > NSIG_MAX ? -EINVAL : signal_pid(pid, type, (int)sig, &info);
+	pid_put(pid);
+	return result;
+}

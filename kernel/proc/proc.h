@@ -1,0 +1,183 @@
+/* The public functions of the proc room: birth, exec, exit, wait, signals, credentials, kernel threads. One file per verb. */
+#ifndef PANDO_PROC_PROC_H
+#define PANDO_PROC_PROC_H
+
+#include <linux/sched.h>
+
+#include "proc/clone_args.h"
+#include "proc/task.h"
+
+/* --- birth: clone.c clone_args.c steps.c ------------------------------------------------------------------------------------------------ */
+/* struct kernel_clone_args: clone_args.h */
+/* Makes a task and starts it: its tid in the caller's namespace, or -errno (clone.md 3, 4). May sleep (CLONE_VFORK waits). */
+long kernel_clone(struct kernel_clone_args *a);
+/* A kernel thread without / a future user process with PF_KTHREAD off: fn runs in it; flags are CLONE_*. tid or -errno. */
+long kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 flags);
+long user_mode_thread(void (*fn)(void *), void *arg, u64 flags);
+/* The idle task of another CPU, not yet running. 0 or -ENOMEM. */
+int fork_idle(u32 cpu, struct task **out);
+/* Task caches, init_task, limits. */
+void fork_init(void);
+
+/* The name of a row of the step table, NULL past the end; /proc/PID/birth. */
+const char *birth_step_name(u32 step);
+/* Live objects, for leak checks. */
+struct proc_counts { u32 tasks, signals, sighands, pids, creds, users; };
+void proc_counts(struct proc_counts *out);
+/* A signal record without its last task: frees it. */
+void signal_put(struct signal *s);
+
+/* --- exit, wait: exit.c wait.c ---------------------------------------------------------------------------------------------------------- */
+/* Ends the calling thread; code as in a wait status (exit(n): (n & 0xff) << 8; signal: s | 0x80). */
+void do_exit(long code) __noreturn;
+/* Ends the calling process with all its threads. */
+void do_group_exit(s32 code) __noreturn;
+/* Takes a dead task out of everything and drops its reference. => no locks. */
+void release_task(struct task *t);
+/* => tasklist_lock. Notifies t's parent of its death / a state change; exit-wait.md 3.2. Returns true when t is to be autoreaped. */
+bool do_notify_parent(struct task *t, s32 sig);
+/* => tasklist_lock. why: CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED */
+void do_notify_parent_cldstop(struct task *t, int why);
+/* => tasklist_lock. ignored: leave this task out */
+bool is_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
+/* kernel-side wait for a child: as wait4(pid, &status, 0, NULL). */
+long kernel_wait(s32 pid, s32 *status);
+/* The old mm is left: robust futexes, clear_child_tid, vfork parent. exec and exit. */
+void exec_mm_release(struct task *t);
+void exit_mm_release(struct task *t);
+
+/* --- exec: exec.c exec_plan.c ----------------------------------------------------------------------------------------------------------- */
+/* Kernel strings, for process 1: never returns to the caller's image on success (0: then return to user mode through arch_enter_user). */
+int kernel_execve(const char *path, const char *const *argv, const char *const *envp);
+
+/* --- signals: signal.c signal_send.c signal_deliver.c signal_calls.c --------------------------------------------------------------------- */
+struct sighand *sighand_create(void);
+/* Drops a reference; the last frees. Any context. Defined in steps.c, which counts them; sighand_create() gives memory that kfree() takes. */
+void sighand_put(struct sighand *s);
+void sigpending_init(struct sigpending *p);
+/* Drops everything queued (=> S or sole owner). */
+void flush_sigpending(struct sigpending *p);
+/* Sends one signal with full Linux semantics (ignoring, stop/continue side effects, group exit at send time ...).
+ * type PIDTYPE_PID: to this thread; else to its process. force: kernel faults, unblockable. 0, -EAGAIN. Takes S; any context. => the task has a reference. */
+int send_signal_info(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type);
+/* From the kernel (SI_KERNEL) to the process t belongs to. */
+int send_signal_kernel(struct task *t, int sig);
+/* Synchronous fault of current: resets the action when blocked or ignored. */
+void force_signal(int sig, int code, uaddr_t addr);
+/* SIGSEGV with the default action, unblockable (exec after the point of no return, bad frames). */
+void force_fatal_signal(int sig);
+/* To every process of a group / session member... 0, -ESRCH, -EPERM; info NULL = from the kernel. Takes tasklist_lock. */
+int kill_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info);
+/* As kill_pgrp with tasklist_lock held. */
+int kill_pgrp_locked(struct pid *pgrp, int sig, const struct ksiginfo *info);
+/* Sets TIF_SIGPENDING of current as the pending sets and jobctl say (=> S) / of t. */
+void recalc_sigpending(void);
+void recalc_sigpending_task(struct task *t);
+/* => S. Ends the group: SIGKILL pending in every other thread; returns how many others live. */
+u32 zap_other_threads(struct task *t);
+/* Resets handlers for exec (clone.md CLEAR_SIGHAND, exec.md 8.18). => S */
+void flush_signal_handlers(struct task *t, bool force_default);
+/* Would t's process ignore sig now (also SIG_DFL with ignoring default)? => S */
+bool signal_ignored(struct task *t, int sig);
+/* May current send sig to t? 0 or -EPERM. */
+int check_kill_permission(int sig, const struct ksiginfo *info, struct task *t);
+/* Changes current's blocked mask, with retargeting and recalculation. */
+void set_current_blocked(ksigset_t mask);
+/* exit: moves unblocked shared signals to other threads, finishes a group stop. */
+void exit_signals(struct task *t);
+/* A newborn thread joins a stop in progress. => S */
+void task_join_group_stop(struct task *t);
+/* 64-byte helper: ksiginfo -> user's siginfo_t (128 bytes). 0 or -EFAULT. */
+int copy_siginfo_to_user(uaddr_t dst, const struct ksiginfo *info);
+void siginfo_to_bytes(const struct ksiginfo *info, u8 out[128]);
+
+/* fork in progress: group-wide signals gathered for the child (clone.md 8.1). */
+struct multiprocess_signals {
+	struct list_head node; /* S: signal->multiprocess */
+	ksigset_t signal;
+};
+
+/* --- futexes: futex.c ------------------------------------------------------------------------------------------------------------------- */
+void exit_robust_list(struct task *t);
+/* Wakes up to n waiters on a word of current's mm. */
+int futex_wake_addr(uaddr_t addr, int n, bool shared);
+
+/* --- credentials, accounts: cred.c ------------------------------------------------------------------------------------------------------ */
+struct user_account {
+	atomic_t refs;
+	u32 uid;
+	atomic_t processes;   /* tasks, for RLIMIT_NPROC */
+	atomic_t sigpending;
+	struct list_head node;
+};
+struct user_account *user_find_get(u32 uid); /* NULL: no memory */
+void user_put(struct user_account *u);
+/* A private copy of current's credentials to change and commit / abandon. */
+int cred_prepare(struct cred **out);
+void cred_commit(struct cred *c);
+/* exec: new credentials for a file with these set-id bits; spec/exec.md 7. *secure = AT_SECURE. Not yet committed. */
+struct inode;
+int cred_for_exec(struct inode *inode, bool nosuid, bool unsafe, struct cred **out, bool *secure);
+void cred_init(void);
+
+/* --- kernel threads: kthread.c ---------------------------------------------------------------------------------------------------------- */
+void kthreadd(void *unused);
+/* A stopped kernel thread (wake_up_thread starts it). 0, -ENOMEM, -EINTR. */
+int kthread_create(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
+int kthread_run(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
+int kthread_stop(struct task *t);
+bool kthread_should_stop(void);
+int kthread_park(struct task *t);
+void kthread_unpark(struct task *t);
+bool kthread_should_park(void);
+void kthread_parkme(void);
+/* Sets up t->kthread for a kernel thread being made / frees it. clone.c calls them. */
+int kthread_attach(struct task *t);
+void kthread_free(struct task *t);
+
+/* --- accounting: rusage.c --------------------------------------------------------------------------------------------------------------- */
+struct rusage;
+/* who: RUSAGE_SELF, CHILDREN, THREAD, or -2 = both (wait). */
+void task_rusage(struct task *t, int who, struct rusage *out);
+/* utime/stime of the whole group, ns. */
+void thread_group_times(struct task *t, u64 *utime, u64 *stime);
+
+/* --- controlling terminal: defined by the tty room -------------------------------------------------------------------------------------- */
+/* The session leader exits or calls TIOCNOTTY (exit-wait.md 8.4). */
+void hook_disassociate_tty(bool on_exit);
+/* fork: the child's signal->tty takes a reference; exit drops it. */
+void hook_tty_get(struct tty *tty);
+void hook_tty_put(struct tty *tty);
+/* setsid: forget the controlling terminal. */
+void hook_tty_clear(struct signal *s);
+/* /proc/PID/stat: device number of the tty and its foreground group (-1). */
+void hook_tty_info(struct task *t, u64 *dev, s32 *tpgid);
+
+/* --- timers: time_calls.c --------------------------------------------------------------------------------------------------------------- */
+/* exit (all) / exec (POSIX timers only) */
+void exit_itimers(struct signal *s);
+void delete_posix_timers(struct signal *s);
+/* fork: fresh timers */
+void init_signal_timers(struct signal *s, struct task *leader);
+
+/* --- random numbers: defined by the fs room (random.c) --- */
+void hook_random_bytes(void *buf, size_t n);
+
+/* --- pidfds: pidfd.c ------------------------------------------------------------------------------------------------------------------- */
+/* The pid behind a pidfd of current, with a reference; *flags = the file's O_* flags (PIDFD_THREAD is O_EXCL). 0 or -EBADF. */
+int pidfd_get_pid(int fd, struct pid **out, u32 *flags);
+/* A pidfd file for pid (takes a reference of its own), not yet installed. */
+struct file;
+int pidfd_create(struct pid *pid, u32 flags, struct file **out);
+/* => tasklist_lock. Wakes pollers of t's pidfds. */
+void pidfd_notify(struct task *t);
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------------ */
+struct uts_names { char nodename[65]; char domainname[65]; };
+extern struct uts_names uts;
+extern struct spinlock uts_lock; /* RANK_FS: guards uts */
+extern const char uts_release[], uts_version[];
+/* init order of the room: pid, cred, fork, signals, futex, process 0. */
+void proc_init(void);
+
+#endif

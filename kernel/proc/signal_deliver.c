@@ -1,0 +1,295 @@
+/*
+ * The way back to user mode: reschedule, task work, signals. hook_exit_to_user() is entered with a work bit set and leaves with none.
+ * get_signal() takes one signal and acts on it unless it has a handler; handle_signal() restarts or interrupts the system call and builds the frame.
+ *
+ * What a system call that was broken off sees (exit-wait.md 9.3):
+ *                            handler with SA_RESTART   handler without   no handler (stop, continue, nothing)
+ *   -ERESTARTSYS             again                     -EINTR            again
+ *   -ERESTARTNOINTR          again                     again             again
+ *   -ERESTARTNOHAND          -EINTR                    -EINTR            again
+ *   -ERESTART_RESTARTBLOCK   -EINTR                    -EINTR            restart_syscall(2)
+ */
+#include <asm/unistd_64.h>
+
+#include "arch/x86_64/hooks.h"
+#include "proc/signal.h"
+#include "sched/sched.h"
+
+#define FLAG_TF 0x100UL
+#define FLAG_DF 0x400UL
+#define FLAG_RF 0x10000UL
+
+/* --- task work --------------------------------------------------------------------------------------------------------------------------- */
+
+bool task_work_add(struct task *t, struct task_work *w)
+{
+	u64 f = spin_lock_irqsave(&t->alloc_lock);
+	bool ok = !t->exit_state;
+	if (ok)
+		list_add_tail(&w->node, &t->work);
+	spin_unlock_irqrestore(&t->alloc_lock, f);
+	if (ok) {
+		atomic_or(&t->flags, TIF_NOTIFY);
+		kick_thread(task_thread(t), TASK_INTERRUPTIBLE);
+	}
+	return ok;
+}
+
+void task_work_run(void)
+{
+	struct task *t = current;
+	atomic_and(&t->flags, ~(u32)TIF_NOTIFY);
+	for (;;) {
+		struct task_work *w = NULL;
+		u64 f = spin_lock_irqsave(&t->alloc_lock);
+		if (!list_empty(&t->work)) {
+			w = list_first(&t->work, struct task_work, node);
+			list_del(&w->node);
+		}
+		spin_unlock_irqrestore(&t->alloc_lock, f);
+		if (!w)
+			return;
+		w->fn(w);
+	}
+}
+
+/* --- stopping ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void notify_parent_stop(int why)
+{
+	spin_lock(&tasklist_lock);
+	do_notify_parent_cldstop(current, why);
+	spin_unlock(&tasklist_lock);
+}
+
+/* Begins a group stop for sig: every thread is asked to stop. => S */
+static void begin_group_stop(int sig)
+{
+	struct task *cur = current, *t;
+	struct signal *s = cur->signal;
+	u32 mask = (u32)sig | (u32)(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME);
+	if (!(s->flags & SIGNAL_STOP_STOPPED))
+		s->group_exit_code = sig;
+	s->group_stop_count = 0;
+	if (jobctl_set_stop(cur, mask))
+		s->group_stop_count++;
+	for_each_thread(cur, t) {
+		if (t == cur || (READ_ONCE(t->state) & TASK_STOPPED))
+			continue;
+		if (jobctl_set_stop(t, mask)) {
+			s->group_stop_count++;
+			signal_wake_up(t, false);
+		}
+	}
+}
+
+/*
+ * Stops current, for sig or (0) because a stop was asked for. => S, with the interrupt flags *f. True: it slept and S is released; false: nothing done.
+ */
+static bool do_signal_stop(int sig, u64 f)
+{
+	struct task *t = current;
+	struct signal *s = t->signal;
+	if (!(t->jobctl & JOBCTL_STOP_PENDING)) {
+		/* A SIGCONT or SIGKILL came since the stop signal was dequeued. */
+		if (!(t->jobctl & JOBCTL_STOP_DEQUEUED) || (s->flags & SIGNAL_GROUP_EXIT) || s->group_exec_task)
+			return false;
+		begin_group_stop(sig);
+	}
+	if (READ_ONCE(t->flags) & TIF_KILLED) {
+		jobctl_clear_stop(t);
+		return false;
+	}
+	bool told = jobctl_participate_stop(t);
+	/* Under S, so that SIGCONT and SIGKILL, which take S, find the state set and wake us. */
+	set_current_state(TASK_STOPPED);
+	spin_unlock_irqrestore(&t->sighand->lock, f);
+	if (told)
+		notify_parent_stop(CLD_STOPPED);
+	schedule();
+	return true;
+}
+
+static bool own_pgrp_orphaned(void)
+{
+	spin_lock(&tasklist_lock);
+	bool o = is_orphaned_pgrp(task_pgrp(current), NULL);
+	spin_unlock(&tasklist_lock);
+	return o;
+}
+
+/* --- taking a signal --------------------------------------------------------------------------------------------------------------------- */
+
+static void die_of(int sig) __noreturn;
+static void die_of(int sig)
+{
+	current->pf |= PF_SIGNALED;
+	do_group_exit(sig);
+}
+
+/* What became of one dequeued signal. */
+enum taken { TAKEN_NONE, TAKEN_HANDLER, TAKEN_NEXT, TAKEN_RELOCK };
+
+/* Acts on k->sig by its action. => S, still held unless TAKEN_RELOCK; does not return when the action kills. */
+static enum taken act_on(struct ksignal *k, u64 f)
+{
+	struct task *t = current;
+	struct ksigaction *a = &t->sighand->action[k->sig - 1];
+	if (a->handler == KSIG_IGN)
+		return TAKEN_NEXT;
+	if (a->handler != KSIG_DFL) {
+		k->action = *a;
+		if (a->flags & (u64)SA_RESETHAND)
+			a->handler = KSIG_DFL;
+		return TAKEN_HANDLER;
+	}
+	if (sig_in(k->sig, SIGSET_IGNORE))
+		return TAKEN_NEXT;
+	if ((t->signal->flags & SIGNAL_UNKILLABLE) && !sig_in(k->sig, SIGSET_ONLY))
+		return TAKEN_NEXT;
+	if (!sig_in(k->sig, SIGSET_STOP)) {
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		die_of(k->sig);
+	}
+	if (k->sig != SIGSTOP) {
+		/* The terminal's stops have no effect where no shell would continue it. A SIGCONT in this window clears JOBCTL_STOP_DEQUEUED. */
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		if (own_pgrp_orphaned())
+			return TAKEN_RELOCK;
+		spin_lock_irqsave(&t->sighand->lock);
+	}
+	return do_signal_stop(k->sig, f) ? TAKEN_RELOCK : TAKEN_NEXT;
+}
+
+/* One look at the queues. => S, with interrupt flags f; released only with TAKEN_RELOCK. */
+static enum taken take_one(struct ksignal *k, u64 f)
+{
+	struct task *t = current;
+	struct signal *s = t->signal;
+	if ((s->flags & SIGNAL_GROUP_EXIT) || s->group_exec_task) {
+		t->pending.set &= ~SIGMASK(SIGKILL);
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		die_of(SIGKILL);
+	}
+	if ((t->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0, f))
+		return TAKEN_RELOCK;
+	k->sig = dequeue_synchronous(&k->info);
+	if (!k->sig)
+		k->sig = dequeue_signal(t->blocked, &k->info, NULL);
+	return k->sig ? act_on(k, f) : TAKEN_NONE;
+}
+
+/* Takes signals until one has a handler (true, described in *k) or none is left. Does not return when one kills. */
+static bool get_signal(struct ksignal *k)
+{
+	struct task *t = current;
+	for (;;) {
+		u64 f = spin_lock_irqsave(&t->sighand->lock);
+		u32 told = t->signal->flags & (SIGNAL_CLD_STOPPED | SIGNAL_CLD_CONTINUED);
+		if (told) {
+			/* Left by the sender of SIGCONT, who could not take tasklist_lock. */
+			t->signal->flags &= ~(SIGNAL_CLD_STOPPED | SIGNAL_CLD_CONTINUED);
+			spin_unlock_irqrestore(&t->sighand->lock, f);
+			notify_parent_stop(told & SIGNAL_CLD_CONTINUED ? CLD_CONTINUED : CLD_STOPPED);
+			continue;
+		}
+		enum taken r;
+		do {
+			r = take_one(k, f);
+		} while (r == TAKEN_NEXT);
+		if (r == TAKEN_RELOCK)
+			continue;
+		if (r == TAKEN_NONE)
+			recalc_sigpending();
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		return r == TAKEN_HANDLER;
+	}
+}
+
+/* --- handing it to the program ----------------------------------------------------------------------------------------------------------- */
+
+static bool in_syscall(const struct regs *regs) { return regs->orig_ax != ~0UL; }
+
+static void restart_at(struct regs *regs, u64 nr)
+{
+	regs->ax = nr;
+	regs->ip -= 2; /* the SYSCALL instruction */
+}
+
+static void restart_for_handler(struct regs *regs, u64 flags)
+{
+	switch ((s64)regs->ax) {
+	case -ERESTARTSYS:
+		if (!(flags & SA_RESTART)) {
+			regs->ax = (u64)-EINTR;
+			break;
+		}
+		__attribute__((fallthrough));
+	case -ERESTARTNOINTR: restart_at(regs, regs->orig_ax); break;
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK: regs->ax = (u64)-EINTR; break;
+	default: break;
+	}
+}
+
+static void restart_without_handler(struct regs *regs)
+{
+	switch ((s64)regs->ax) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND: restart_at(regs, regs->orig_ax); break;
+	case -ERESTART_RESTARTBLOCK: restart_at(regs, __NR_restart_syscall); break;
+	default: break;
+	}
+}
+
+static void handle_signal(struct ksignal *k, struct regs *regs)
+{
+	struct task *t = current;
+	if (in_syscall(regs))
+		restart_for_handler(regs, k->action.flags);
+	if (setup_rt_frame(k, regs)) {
+		force_sigsegv(k->sig);
+		return;
+	}
+	regs->flags &= ~(FLAG_DF | FLAG_RF | FLAG_TF);
+	if (t->flags & TIF_RESTORE_SIGMASK)
+		atomic_and(&t->flags, ~(u32)TIF_RESTORE_SIGMASK);
+	ksigset_t mask = t->blocked | k->action.mask;
+	if (!(k->action.flags & SA_NODEFER))
+		mask |= SIGMASK(k->sig);
+	set_current_blocked(mask);
+	if (t->altstack_flags & (1U << 31) /* SS_AUTODISARM */)
+		altstack_reset(t);
+}
+
+static void do_signal(struct regs *regs)
+{
+	struct ksignal k;
+	if (get_signal(&k)) {
+		handle_signal(&k, regs);
+		return;
+	}
+	if (in_syscall(regs))
+		restart_without_handler(regs);
+	restore_saved_sigmask();
+}
+
+void hook_exit_to_user(struct regs *regs)
+{
+	struct task *t = current;
+	for (;;) {
+		u32 work = READ_ONCE(t->flags) & TIF_WORK;
+		if (!work)
+			return;
+		irq_enable();
+		if (work & TIF_NEED_RESCHED)
+			schedule();
+		if (work & TIF_NOTIFY)
+			task_work_run();
+		/* Also after mere task work: it may have broken off a system call that is to be restarted. */
+		if (work & (TIF_SIGPENDING | TIF_NOTIFY))
+			do_signal(regs);
+		irq_disable();
+	}
+}

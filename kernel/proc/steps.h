@@ -1,0 +1,42 @@
+/*
+ * The step table: what a birth copies, in order; its undo; and when the living give each thing back. copy_process() walks it down, a failure
+ * walks it up from the failed row, exit walks the AT_EXIT rows up, reaping the AT_REAP rows, the last reference the AT_FREE rows.
+ */
+#ifndef PANDO_PROC_STEPS_H
+#define PANDO_PROC_STEPS_H
+
+#include "proc/internal.h"
+
+/* A birth in progress. Lives on the parent's stack. */
+struct birth {
+	struct kernel_clone_args *args;
+	struct clone_plan plan;
+	struct multiprocess_signals collector;
+	struct file *pidfd_file;
+	int pidfd;
+	u32 failed_step; /* of the last failure */
+};
+
+#define AT_EXIT 1u
+#define AT_REAP 2u
+#define AT_FREE 4u
+
+struct birth_row {
+	const char *name;
+	/* Gives the child its share of one thing, as b->plan.mode[row] says; not called for STEP_NONE. On failure nothing of the row is held. 0 or -errno. */
+	int (*copy)(struct task *child, struct birth *b);
+	/* Gives it back: for the unborn (b set) and for the living at the time the tag says (b NULL). */
+	void (*put)(struct task *t, struct birth *b);
+	u32 when; /* AT_* */
+};
+extern const struct birth_row birth_steps[BSTEP_COUNT];
+
+/* Walks down. 0, or the failed row's error after walking back up. */
+int copy_steps(struct task *child, struct birth *b);
+/* Walks up all rows of an unborn child. */
+void undo_steps(struct task *child, struct birth *b);
+/* Walks up the rows tagged `when`. */
+void put_steps(struct task *t, u32 when);
+void steps_init(void);
+
+#endif

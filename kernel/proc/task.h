@@ -1,0 +1,219 @@
+/*
+ * struct task and what its threads share: sighand, signal. The heart of the kernel; every field has a lock tag:
+ *   o  only the task itself (current)            I  constant once the task is published
+ *   T  tasklist_lock                             S  sighand->lock
+ *   A  task->alloc_lock to write, the task itself reads freely
+ *   a  atomic                                    q  run-queue lock (inside struct thread)
+ * Two tags: either to read, both to write.
+ */
+#ifndef PANDO_PROC_TASK_H
+#define PANDO_PROC_TASK_H
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "arch/x86_64/arch.h"
+#include "lib/list.h"
+#include "mm/mm.h"
+#include "proc/birth.h"
+#include "proc/pid.h"
+#include "sched/spinlock.h"
+#include "sched/thread.h"
+#include "sched/timer.h"
+#include "sched/wait.h"
+#include "vfs/cred.h"
+#include "vfs/file.h"
+
+#define NSIG_MAX 64
+typedef u64 ksigset_t; /* bit n-1 = signal n */
+#define SIGMASK(s) (1UL << ((s)-1))
+
+/* The kernel's view of a siginfo: the very 128 bytes that user space gets, kept short. */
+struct ksiginfo {
+	s32 signo, code, err;
+	s32 pid;
+	u32 uid;
+	s32 status;
+	u64 addr;          /* faults */
+	u64 value;         /* sigqueue, timers */
+	u64 utime, stime;  /* SIGCHLD */
+	s32 timerid, overrun;
+	s32 syscall; u32 arch;
+};
+struct sigqueue {
+	struct list_head node;
+	struct ksiginfo info;
+	struct user_account *user; /* charged for RLIMIT_SIGPENDING, or NULL */
+	struct posix_timer *timer; /* preallocated entry of a timer, or NULL */
+};
+struct sigpending {
+	struct list_head list; /* struct sigqueue, in order of arrival */
+	ksigset_t set;
+};
+struct ksigaction {
+	u64 handler; /* 0 SIG_DFL, 1 SIG_IGN */
+	u64 flags;
+	u64 restorer;
+	ksigset_t mask;
+};
+
+/* The table of handlers: shared by CLONE_SIGHAND. Its lock also guards the signal state of every thread in the group. */
+struct sighand {
+	atomic_t refs;
+	struct spinlock lock; /* RANK_SIGHAND, irqsave: timers send signals */
+	bool counted;         /* I: among the fork-made ones of proc_counts() */
+	struct ksigaction action[NSIG_MAX]; /* S; [sig-1] */
+};
+
+/* signal->flags */
+#define SIGNAL_STOP_STOPPED 1u    /* the whole group is stopped */
+#define SIGNAL_STOP_CONTINUED 2u  /* continued, not yet reported by wait(WCONTINUED) */
+#define SIGNAL_GROUP_EXIT 4u
+#define SIGNAL_CLD_STOPPED 16u    /* parent still to be told */
+#define SIGNAL_CLD_CONTINUED 32u
+#define SIGNAL_UNKILLABLE 64u     /* init */
+
+struct tty;
+struct cpu_times { u64 utime, stime; };
+
+/* What the threads of one process share (Linux's signal_struct). */
+struct signal {
+	atomic_t refs;               /* tasks that point here */
+	s32 live;                    /* S: threads that have not begun do_exit */
+	u32 nr_threads;              /* T S */
+	struct list_head threads;    /* T: task->thread_node, leader first */
+	struct wait_queue wait_chldexit;
+	struct task *curr_target;    /* S */
+	struct sigpending shared_pending; /* S */
+	struct list_head multiprocess;    /* S: struct multiprocess_signals of forks in progress */
+	s32 group_exit_code;         /* S */
+	struct task *group_exec_task;/* S: the thread that de-threads */
+	u32 notify_count;            /* S: threads it still waits for */
+	u32 flags;                   /* S */
+	s32 group_stop_count;        /* S */
+	bool is_child_subreaper;     /* T */
+	bool has_child_subreaper;    /* T */
+	bool leader;                 /* T: session leader */
+	struct pid *pids[PIDTYPE_MAX]; /* T: TGID, PGID, SID of the process */
+	struct tty *tty;             /* S: controlling terminal; a reference held by tty room's hooks */
+	struct pid *tty_old_pgrp;    /* S */
+	struct rlimits rlim;         /* A of the leader */
+	struct mutex cred_guard;     /* RANK_EXEC_GUARD */
+	/* accounting of dead threads and reaped children: S */
+	u64 dead_utime, dead_stime, dead_runtime;
+	u64 cutime, cstime;
+	u64 min_flt, maj_flt, cmin_flt, cmaj_flt;
+	u64 nvcsw, nivcsw, cnvcsw, cnivcsw;
+	u64 maxrss, cmaxrss;         /* KiB */
+	/* timers: S */
+	struct timer real_timer;     /* ITIMER_REAL */
+	u64 real_interval;           /* ns */
+	u64 virt_left, virt_interval, prof_left, prof_interval; /* ns */
+	u64 cpu_limit_warned;        /* ns */
+	struct list_head posix_timers;
+	s32 next_timer_id;
+	s32 oom_score_adj, oom_score_adj_min;
+	struct task *real_timer_task;/* I: leader at creation, for the callback */
+};
+
+struct robust_list_head_user; /* user pointer only */
+
+struct task {
+	struct thread;               /* what lower rooms see; first. Fields are reached as task->mm, task->files ... */
+
+	/* --- set by steps or by name -------------------------------------------------------------------------------------------------------- */
+	atomic_t refs;               /* a: 1 until released, 1 of the scheduler, plus short-time holders */
+	struct spinlock alloc_lock;  /* RANK_TASK */
+	s32 tgid;                    /* I (de_thread changes a leader's tid under T S) */
+	u32 exit_state;              /* T: 0, EXIT_ZOMBIE, EXIT_DEAD */
+	s32 exit_code;               /* o, then T */
+	s32 exit_signal;             /* T: -1 thread, 0 none, or the signal */
+	u32 pf;                      /* o: PF_* */
+	u32 personality;             /* o */
+	struct task *real_parent;    /* T */
+	struct task *parent;         /* T: the tracer, or real_parent */
+	struct list_head children;   /* T */
+	struct list_head sibling;    /* T: in real_parent->children */
+	struct list_head tasks;      /* T: all_tasks; leaders only */
+	struct list_head thread_node;/* T: signal->threads */
+	struct task *group_leader;   /* T */
+	struct pid *thread_pid;      /* T */
+	struct list_head pid_links[PIDTYPE_MAX]; /* T; TGID/PGID/SID only for leaders */
+	struct signal *signal;       /* I */
+	struct sighand *sighand;     /* T S; NULL after release */
+	struct sigpending pending;   /* S */
+	ksigset_t blocked;           /* S: written only by the task itself */
+	ksigset_t real_blocked;      /* S: during sigtimedwait */
+	u64 altstack_sp, altstack_size; u32 altstack_flags; /* o */
+	u32 jobctl;                  /* S: JOBCTL_* */
+	s32 pdeath_signal;           /* T */
+	u64 parent_exec_id, self_exec_id; /* T */
+	struct completion *vfork_done; /* A */
+	uaddr_t set_child_tid, clear_child_tid; /* o */
+	uaddr_t robust_list; u64 robust_len;    /* o */
+	u64 start_time;              /* I: ns since boot */
+	u64 timer_slack_ns, default_timer_slack_ns; /* o */
+	struct {                     /* o: restart_syscall(2) */
+		long (*fn)(struct task *t);
+		u64 arg[4];
+	} restart;
+	struct birth_record birth;   /* I */
+	void *kthread;               /* I: struct kthread of kernel threads */
+	struct list_head work;       /* alloc_lock: task work, with TIF_NOTIFY */
+	u64 io_read, io_written, syscr, syscw; /* o */
+	u64 sas_pad;
+	void (*start_fn)(void *);    /* I: kernel and user-mode threads: where they begin */
+	void *start_arg;             /* I */
+	struct list_head dead_node;  /* T, then its releaser: tasks to release once tasklist_lock is dropped */
+	struct sighand *dead_sighand;/* T: the sighand reference after release; dropped with the record, so that who holds the task may lock it */
+};
+
+#define EXIT_ZOMBIE 1u
+#define EXIT_DEAD 2u
+
+#define PF_EXITING 4u
+#define PF_KTHREAD 0x200000u
+#define PF_FORKNOEXEC 0x40u
+#define PF_SUPERPRIV 0x100u
+#define PF_NPROC_EXCEEDED 0x1000u
+#define PF_SIGNALED 0x400u
+#define PF_NO_SETAFFINITY 0x4000000u
+#define PF_RANDOMIZE 0x400000u
+
+/* jobctl bits */
+#define JOBCTL_STOP_SIGMASK 0xffffu
+#define JOBCTL_STOP_DEQUEUED BIT(16)
+#define JOBCTL_STOP_PENDING BIT(17)
+#define JOBCTL_STOP_CONSUME BIT(18)
+
+#define current ((struct task *)current_thread())
+#define task_thread(t) ((struct thread *)(t))
+
+extern struct spinlock tasklist_lock; /* RANK_TASKLIST */
+extern struct list_head all_tasks;    /* tasklist_lock: leaders, in order of birth */
+extern struct task init_task;         /* process 0 */
+extern u32 nr_threads_total;          /* tasklist_lock */
+extern u32 max_threads;               /* threads-max */
+extern u64 total_forks;               /* tasklist_lock */
+
+static inline void task_get(struct task *t) { atomic_inc(&t->refs); }
+/* Frees the record (and stack, if the scheduler is done with it) with the last reference. Any context without spinlocks above RANK_SLAB. */
+void task_put(struct task *t);
+static inline bool thread_group_leader(const struct task *t) { return t->exit_signal >= 0; }
+static inline struct pid *task_pgrp(struct task *t) { return t->signal->pids[PIDTYPE_PGID]; }
+static inline struct pid *task_session(struct task *t) { return t->signal->pids[PIDTYPE_SID]; }
+/* => tasklist_lock. for each thread of t's group */
+#define for_each_thread(t, pos) list_for_each(pos, &(t)->signal->threads, thread_node)
+#define for_each_process(pos) list_for_each(pos, &all_tasks, tasks)
+/* Takes t->sighand->lock if t still has one: true, with *flags. */
+bool lock_task_sighand(struct task *t, u64 *flags);
+static inline void unlock_task_sighand(struct task *t, u64 flags) { spin_unlock_irqrestore(&t->sighand->lock, flags); }
+/* => T. Is t the only task of its group? */
+static inline bool thread_group_empty(const struct task *t) { return t->signal->nr_threads == 1; }
+static inline bool same_thread_group(const struct task *a, const struct task *b) { return a->signal == b->signal; }
+/* The user registers at the top of current's kernel stack. */
+static inline struct regs *current_regs(void) { return arch_user_regs(&current_thread()->arch); }
+/* A user reference to t's mm, or NULL (kernel threads, exited). */
+struct mm *get_task_mm(struct task *t);
+
+#endif

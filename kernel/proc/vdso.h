@@ -1,0 +1,14 @@
+/* The vDSO: a small shared object that the kernel maps into every program (kernel/vdso/), and its data page. */
+#ifndef PANDO_PROC_VDSO_H
+#define PANDO_PROC_VDSO_H
+
+#include "mm/mm.h"
+
+/* exec: maps [vvar] and [vdso] top-down into mm, sets mm->vdso. 0 or -errno. => mm is not yet in use */
+int vdso_map(struct mm *mm);
+/* Copies the clock's parameters to the data page: call after the real-time clock was set. Any context. */
+void vdso_update(void);
+/* "[vdso]", "[vvar]" or NULL: for /proc/PID/maps. */
+const char *vdso_vma_name(const struct vma *v);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * struct thread: the part of a task that the rooms below proc may see. It is the first, anonymous member of struct task (proc/task.h).
+ * Field tags: o = only the thread itself; q = its run queue's lock; a = atomic; I = constant once published; t = task->alloc_lock to
+ * write, the thread itself reads freely.
+ */
+#ifndef PANDO_SCHED_THREAD_H
+#define PANDO_SCHED_THREAD_H
+
+#include "arch/x86_64/thread.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+
+/* thread->flags, bits that demand work before user mode (TIF_WORK) and others. Set with atomic_or, cleared with atomic_and. */
+#define TIF_NEED_RESCHED BIT(0)
+#define TIF_SIGPENDING BIT(1)   /* a signal, stop or job-control request may be deliverable: proc/signal.c decides */
+#define TIF_NOTIFY BIT(2)       /* task work queued */
+#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY)
+#define TIF_KILLED BIT(3)       /* SIGKILL is pending (or the group exits): killable sleeps end. Never cleared */
+#define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
+#define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */
+#define TIF_IDLE BIT(6)
+#define TIF_SYSCALL_TRACE BIT(7) /* ptrace wants system call stops: the dispatcher takes its slow path */
+#define TIF_SINGLESTEP BIT(8)
+
+/* thread->state. RUNNING covers "on a run queue". */
+#define TASK_RUNNING 0u
+#define TASK_INTERRUPTIBLE 1u
+#define TASK_UNINTERRUPTIBLE 2u
+#define TASK_STOPPED 4u
+#define TASK_TRACED 8u
+#define TASK_PARKED 0x40u
+#define TASK_NEW 0x80u
+#define TASK_WAKEKILL 0x100u
+#define TASK_DEAD 0x200u
+#define TASK_KILLABLE (TASK_UNINTERRUPTIBLE | TASK_WAKEKILL)
+#define TASK_NORMAL (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)
+
+struct sched_entity {
+	struct rb_node node;      /* q  in the fair tree */
+	struct list_head rt_node; /* q  in an RT list */
+	u64 vruntime;             /* q  ns, weighted */
+	u64 deadline;             /* q  virtual deadline (EEVDF) */
+	s64 lag;                  /* q  how far behind the queue's average it was when it left, virtual ns */
+	u64 sum_exec;             /* q  ns on CPU in all */
+	u64 exec_start;           /* q  when the current stretch began */
+	u64 slice_used;           /* q  ns used of the current slice (RR, fair) */
+	u64 affinity;             /* q  mask of CPUs */
+	u32 weight;               /* q  from nice, 1024 = nice 0 */
+	u32 cpu;                  /* q  the CPU whose queue it is on, or was last */
+	s8 nice;                  /* q  -20 .. 19 */
+	u8 policy;                /* q  SCHED_NORMAL, FIFO, RR, BATCH, IDLE */
+	u8 rt_prio;               /* q  1 .. 99 for FIFO/RR */
+	bool reset_on_fork;       /* q */
+	bool on_rq;               /* q  runnable: queued or running */
+	bool load_sleep;          /* q  sleeps uninterruptibly, so counts in the load average */
+	bool on_cpu;              /* a  running, or not yet switched away from */
+	u64 nvcsw, nivcsw;        /* o  voluntary, involuntary switches */
+	u64 utime_ticks, stime_ticks; /* o  ticks sampled in user and kernel mode; see thread_cpu_times() */
+	u64 shown_utime, shown_stime; /* q  what thread_cpu_times() gave last: neither part may shrink */
+};
+
+/* One process's resource limits; shared by its threads. Index RLIMIT_*. */
+struct rlimit_pair { u64 cur, max; };
+struct rlimits {
+	struct rlimit_pair r[16]; /* each word read atomically; written under task_lock of the group leader */
+};
+
+struct mm;
+struct fdtable;
+struct fs_context;
+struct cred;
+struct lock_stack;
+
+struct thread {
+	struct arch_thread arch;     /* o */
+	u32 flags;                   /* a  TIF_* */
+	u32 state;                   /* a  TASK_*; see set_current_state() */
+	struct sched_entity se;
+	struct mm *mm;               /* t  NULL for kernel threads and after exit_mm */
+	struct fdtable *files;       /* t  NULL after exit_files */
+	struct fs_context *fs;       /* t  NULL after exit_fs */
+	const struct cred *cred;     /* o to write; others under task->alloc_lock */
+	struct rlimits *rlim;        /* I  its process's */
+	s32 tid;                     /* I  number in the initial pid namespace, for messages */
+	char comm[16];               /* t  */
+	u64 maj_faults, min_faults;  /* o */
+	u64 saved_sigmask;           /* o  with TIF_RESTORE_SIGMASK: sigsuspend, ppoll ... */
+	u32 uaccess_disabled;        /* o  > 0: a fault on user memory must not sleep but fail */
+	struct mutex *held_mutex[8]; /* o  debug: sleeping locks held */
+	u32 held_mutexes;            /* o */
+};
+
+#endif

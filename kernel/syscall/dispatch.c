@@ -1,0 +1,45 @@
+/*
+ * From a system call number to its body. Entry point: hook_syscall. The table and the prototypes come from syscalls.tbl; no policy here.
+ */
+#include "arch/x86_64/hooks.h"
+#include "gen/sys_protos.h"
+#include "lib/bitmap.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "proc/task.h"
+
+#define TABLE_SIZE 512
+
+/* A body takes at most six words; one that takes fewer leaves the other registers alone (System V calling convention), so all are called alike. */
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+
+#define SYSCALL(nr, name, args) [nr] = (syscall_fn)(void *)sys_##name,
+static const syscall_fn table[TABLE_SIZE] = {
+#include "gen/sys_table.h"
+};
+#undef SYSCALL
+
+#define SYSCALL(nr, name, args) _Static_assert((nr) < TABLE_SIZE, "system call table");
+#include "gen/sys_table.h"
+#undef SYSCALL
+
+/* Each unknown number is named once in the log; all those beyond the table share the last bit. Races only repeat a line. */
+static long unknown_call(u64 nr)
+{
+	static u64 named[BITMAP_WORDS(TABLE_SIZE + 1)];
+	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE;
+	if (!bit_test(named, bit)) {
+		bit_set(named, bit);
+		pr_info("pando: %s[%d]: unknown system call %d (name unknown)\n", current->comm, current->tid, (int)nr);
+	}
+	return -ENOSYS;
+}
+
+void hook_syscall(struct regs *regs)
+{
+	u64 nr = (u32)regs->orig_ax;
+	if (likely(nr < TABLE_SIZE && table[nr]))
+		regs->ax = (u64)table[nr](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
+	else
+		regs->ax = (u64)unknown_call(nr);
+}

@@ -1,0 +1,25 @@
+/*
+ * Numbers of the Linux 6.12 ABI that older linux-libc-dev packages do not have yet. Shared by the kernel, guest programs and the host.
+ */
+#ifndef PANDO_UAPI_NEWER_H
+#define PANDO_UAPI_NEWER_H
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+#ifndef PIDFD_NONBLOCK
+#define PIDFD_NONBLOCK 04000
+#endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD 0200
+#endif
+#ifndef PIDFD_SIGNAL_THREAD
+#define PIDFD_SIGNAL_THREAD 1u
+#define PIDFD_SIGNAL_THREAD_GROUP 2u
+#define PIDFD_SIGNAL_PROCESS_GROUP 4u
+#endif
+
+#endif

@@ -1,0 +1,199 @@
+/* What the files of this room share and nobody else may use. */
+#ifndef PANDO_VFS_INTERNAL_H
+#define PANDO_VFS_INTERNAL_H
+
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+
+#include "lib/bug.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+#include "vfs/dcache.h"
+#include "vfs/file.h"
+#include "vfs/vfs.h"
+
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
+#define MAX_RW_COUNT 0x7ffff000UL
+#define MAX_FILE_SIZE 0x7fffffffffffffffUL
+#ifndef SEEK_SET
+#define SEEK_SET 0
+#define SEEK_CUR 1
+#define SEEK_END 2
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+#endif
+
+/* --- counts: inode.c ---------------------------------------------------------------------------------------------------------------------- */
+extern atomic64_t nr_files, nr_inodes, nr_mounts, nr_supers;
+void inode_init(void);
+
+/* --- permissions: perm.c ------------------------------------------------------------------------------------------------------------------ */
+/* inode_permission for other credentials than current's (access(2)); file systems' permission op always sees current. */
+int inode_permission_cred(struct inode *i, int mask, const struct cred *c);
+/* current owns i or has CAP_FOWNER. */
+bool inode_owner_or_capable(const struct inode *i);
+/* May current remove or rename victim, a child of dir? isdir: it must be one / must not. 0, -EACCES, -EPERM, -ENOTDIR, -EISDIR, -ENOENT. => dir's lock */
+int may_delete(struct inode *dir, struct inode *victim, bool isdir);
+/* May current add a name to dir? => dir's lock */
+int may_create(struct inode *dir);
+/* The part of the mode that is Linux's: type and permission bits. */
+#define S_IALLUGO 07777u
+#define S_IRWXUGO 0777u
+
+/* --- dentries: dcache.c ------------------------------------------------------------------------------------------------------------------- */
+extern struct spinlock dcache_lock;
+void dcache_init(void);
+static inline u32 name_hash_step(u32 h, u8 c) { return (h ^ c) * 0x9e3779b1u; }
+u32 name_hash(const char *name, u32 len);
+/* The cached child, without a reference, or NULL. => dcache_lock */
+struct dentry *dcache_find(struct dentry *parent, const char *name, u32 len, u32 hash);
+/* Gives a negative dentry its inode (takes over the reference). => parent's inode lock */
+void dentry_instantiate(struct dentry *d, struct inode *inode);
+/* rename: moves d to (or with exchange swaps it with) target's place and name; target is dropped. => both parents' inode locks */
+void dentry_move(struct dentry *d, struct dentry *target, bool exchange);
+/* Is d under (or the same as) ancestor? => dcache_lock */
+bool dentry_is_under(const struct dentry *d, const struct dentry *ancestor);
+/* Forgets every unused name below root (umount). */
+void dcache_prune(struct dentry *root);
+
+/* --- mounts: mount.c ---------------------------------------------------------------------------------------------------------------------- */
+extern struct mutex mount_lock;
+extern struct list_head mount_list; /* mount_lock */
+extern struct mount *root_mount;
+/* What is mounted on (m, d), without a reference, or NULL. => dcache_lock or mount_lock */
+struct mount *mount_find(const struct mount *m, const struct dentry *d);
+static inline void mount_get(struct mount *m) { atomic_inc(&m->refs); }
+void mount_put(struct mount *m);
+/* A fresh unattached mount of dentry root (references of sb and root are taken). 0 or -ENOMEM. */
+int mount_create(struct super *sb, struct dentry *root, const char *source, u32 flags, struct mount **out);
+/* Puts m on (and takes references for) where. 0, -ENOENT, -ENOTDIR. => mount_lock */
+int mount_attach(struct mount *m, const struct path *where);
+/* Takes m (and with it the tree below) off; the references go to the caller's list of victims through m->list. => mount_lock */
+void mount_detach_tree(struct mount *m, struct list_head *victims);
+void mount_put_list(struct list_head *victims);
+/* Writing through this mount: 0 or -EROFS. */
+int mount_want_write(const struct mount *m);
+/* Flags of mount and superblock together. */
+static inline u32 mount_flags(const struct mount *m) { return READ_ONCE(m->flags) | READ_ONCE(m->sb->flags); }
+struct fs_type *filesystem_find(const char *name);
+/* The parsed part of mount(2), on resolved paths. */
+int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data);
+void mount_init(void);
+/* true when m is reachable from current's root; mount point as text in buf. => mount_lock */
+char *mount_point_text(struct mount *m, char *buf, size_t size);
+
+/* --- path walk: walk.c -------------------------------------------------------------------------------------------------------------------- */
+enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
+#define MAX_LINKS 40
+#define LOOKUP_CACHED 0x100u /* -EAGAIN rather than ask a file system */
+struct walk {
+	const char *name;         /* what is left */
+	const struct cred *cred;  /* who asks */
+	u32 flags;                /* LOOKUP_* */
+	u32 links;                /* symbolic links followed */
+	struct path cur;          /* where we are: counted only as `pin` says */
+	struct path root;         /* "/" and the end of ".." */
+	struct path pin;          /* counted references taken when the lock was dropped */
+	struct dentry *hold;      /* counted: child found by the file system */
+	bool root_pinned, locked, fs_locked;
+	struct fs_context *fs;
+	struct file *dirf;        /* dirfd's file, counted */
+	char *buf;                /* text after a symbolic link */
+	/* after walk_parent: */
+	const char *last;
+	u32 last_len;
+	enum last_type last_type;
+	bool slashes;             /* the last name is followed by "/" */
+};
+/* Begins a walk. 0, -EBADF, -ENOTDIR, -ENOENT, -EXDEV. On success (and failure) walk_end must be called. */
+int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags);
+/* To the end: *out with references. */
+int walk_to_end(struct walk *w, struct path *out);
+/* To the directory of the last component: *out with references; w->last* are set. */
+int walk_to_parent(struct walk *w, struct path *out);
+/* After walk_to_parent gave `parent`, and the child there turned out to be a symbolic link that is to be followed: w->name is its text, position parent.
+ * Magic links end the walk: *done = true and *target is the place. */
+int walk_follow(struct walk *w, const struct path *parent, struct dentry *link, bool *done, struct path *target);
+void walk_end(struct walk *w);
+void walk_init(void);
+/* Down through what is mounted on p (references move along). */
+void path_follow_mounts(struct path *p);
+/* path_lookup with other credentials (access(2)). */
+int path_lookup_cred(int dirfd, const char *name, u32 flags, const struct cred *c, struct path *out);
+
+/* --- names: names.c ----------------------------------------------------------------------------------------------------------------------- */
+u32 current_umask(void);
+/* The place of a name to be made: parent path with references, its inode locked, and the negative dentry. 0, -EEXIST, -ENOENT (trailing slash on other
+ * than a directory), -EROFS, -EACCES ... On failure nothing is held. names_end releases. */
+struct new_name {
+	struct path parent;
+	struct dentry *dentry;
+};
+int names_begin(struct new_name *n, int dirfd, const char *name, bool isdir);
+void names_end(struct new_name *n);
+/* The checked bodies of mknod, mkdir, symlink (kernel strings); mode as stored, the umask is the caller's. */
+int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev);
+int do_unlink(int dirfd, const char *name);
+int do_rmdir(int dirfd, const char *name);
+
+/* --- attributes: attr.c ------------------------------------------------------------------------------------------------------------------- */
+/* Applies checked attributes; ctime is added. => inode lock */
+int inode_setattr(struct inode *i, struct inode_attr *a);
+/* Changes the length. Checks mount, EROFS, ETXTBSY, RLIMIT_FSIZE by the caller; takes the inode lock. f may be NULL. */
+int inode_truncate(struct inode *i, u64 size);
+/* -EFBIG with SIGXFSZ when growing to size is over RLIMIT_FSIZE. */
+int check_file_limit(struct inode *i, u64 size);
+void touch_atime(struct mount *m, struct inode *i);
+/* Counts a writer: 0 or -ETXTBSY. */
+int inode_get_write(struct inode *i);
+void inode_put_write(struct inode *i);
+int inode_deny_write(struct inode *i);
+
+/* --- files: file_table.c, open.c, fdtable.c ----------------------------------------------------------------------------------------------- */
+void file_init(void);
+extern struct mount *anon_mount; /* files without a name live there */
+/* What open(2) was asked. */
+struct open_request {
+	u32 flags, mode, lookup;
+	int acc; /* MAY_* */
+};
+int open_request_init(struct open_request *r, u64 flags, u64 mode);
+int file_open_request(int dirfd, const char *name, const struct open_request *r, struct file **out);
+int chrdev_find(u64 rdev, const struct file_ops **out);
+
+/* A borrowed look at a descriptor of current: no reference is taken when nobody else can close it meanwhile. */
+struct fdref {
+	struct file *file;
+	bool counted;
+};
+int fdref_get(int fd, struct fdref *r);     /* not O_PATH */
+int fdref_get_raw(int fd, struct fdref *r);
+static inline void fdref_put(struct fdref *r)
+{
+	if (r->counted)
+		file_put(r->file);
+}
+/* fcntl: F_DUPFD*, the close-on-exec flag. */
+long fd_dup_from(struct file *f, u64 min_fd, bool cloexec);
+bool fd_cloexec(int fd);
+void fd_set_cloexec(int fd, bool on);
+/* flush and POSIX locks, then the reference. */
+int file_close(struct file *f, struct fdtable *owner);
+
+/* --- locks: locks.c ----------------------------------------------------------------------------------------------------------------------- */
+void locks_remove_posix(struct file *f, struct fdtable *owner);
+void locks_remove_file(struct file *f);
+long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg);
+long fcntl_setlk(struct file *f, int fd, u32 cmd, uaddr_t arg);
+
+void fdtable_init(void);
+
+/* --- fs_context.c ------------------------------------------------------------------------------------------------------------------------------- */
+void fs_context_init(void);
+
+#endif

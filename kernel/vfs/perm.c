@@ -1,0 +1,83 @@
+/* Permission checks. Entry points: inode_permission(), may_create(), may_delete(), cred_in_group(), cred_get(). */
+#include "vfs/internal.h"
+
+bool cred_in_group(const struct cred *c, u32 gid)
+{
+	if (c->fsgid == gid)
+		return true;
+	const struct group_list *g = c->groups;
+	u32 lo = 0, hi = g ? g->n : 0;
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+		if (g->gid[mid] == gid)
+			return true;
+		if (g->gid[mid] < gid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+void cred_get(const struct cred *c) { atomic_inc((atomic_t *)&c->refs); }
+
+static inline bool cred_capable(const struct cred *c, int cap) { return c->cap_effective >> cap & 1; }
+
+/* Mode bits and capabilities. */
+static int mode_permission(const struct inode *i, int mask, const struct cred *c)
+{
+	u32 mode = READ_ONCE(i->mode);
+	u32 bits = mode;
+	if (c->fsuid == i->uid)
+		bits = mode >> 6;
+	else if (((u32)mask & (mode ^ mode >> 3)) && cred_in_group(c, i->gid))
+		bits = mode >> 3;
+	if (!((u32)mask & ~bits & 7))
+		return 0;
+	if (S_ISDIR(mode)) {
+		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+int inode_permission_cred(struct inode *i, int mask, const struct cred *c)
+{
+	if (unlikely(mask & MAY_WRITE) && (i->sb->flags & MS_RDONLY) && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+		return -EROFS;
+	int err = mode_permission(i, mask & 7, c);
+	if (!err && i->ops && i->ops->permission)
+		err = i->ops->permission(i, mask);
+	return err;
+}
+
+int inode_permission(struct inode *i, int mask) { return inode_permission_cred(i, mask, current_cred()); }
+
+bool inode_owner_or_capable(const struct inode *i) { return current_cred()->fsuid == i->uid || capable(CAP_FOWNER); }
+
+int may_create(struct inode *dir)
+{
+	if (dir->dead)
+		return -ENOENT;
+	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
+}
+
+int may_delete(struct inode *dir, struct inode *victim, bool isdir)
+{
+	int err = inode_permission(dir, MAY_WRITE | MAY_EXEC);
+	if (err)
+		return err;
+	u32 fsuid = current_cred()->fsuid;
+	if ((dir->mode & S_ISVTX) && fsuid != victim->uid && fsuid != dir->uid && !capable(CAP_FOWNER))
+		return -EPERM;
+	if (isdir && !S_ISDIR(victim->mode))
+		return -ENOTDIR;
+	if (!isdir && S_ISDIR(victim->mode))
+		return -EISDIR;
+	return dir->dead ? -ENOENT : 0;
+}

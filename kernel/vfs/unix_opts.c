@@ -1,0 +1,194 @@
+/* Options of level SOL_SOCKET. Entry points: unix_setsockopt(), unix_getsockopt(). */
+#include <linux/capability.h>
+#include <linux/time_types.h>
+
+#include "lib/errno.h"
+#include "sched/timer.h"
+#include "vfs/unix.h"
+
+#define BUF_MAX 212992u
+#define SNDBUF_MIN 4608u
+#define RCVBUF_MIN 2304u
+
+/* Options that are yes or no, and that change nothing for unix sockets: they are remembered and told back, as Linux does. */
+static bool is_remembered(int name)
+{
+	return name == SO_REUSEADDR || name == SO_KEEPALIVE || name == SO_DONTROUTE || name == SO_OOBINLINE || name == SO_NO_CHECK ||
+		name == SO_DEBUG;
+}
+
+/* ns from a struct timeval; 0 = no limit. 0, -EFAULT, -EDOM, -EINVAL. */
+static int get_timeout(uaddr_t val, int len, u64 *out)
+{
+	struct { s64 sec, usec; } tv;
+	if (len < (int)sizeof(tv))
+		return -EINVAL;
+	if (get_user(tv, val))
+		return -EFAULT;
+	if (tv.usec < 0 || tv.usec >= 1000000)
+		return -EDOM;
+	if (tv.sec < 0)
+		*out = 0;
+	else if (!tv.sec && !tv.usec)
+		*out = NO_TIMEOUT;
+	else
+		*out = tv.sec > 1L << 32 ? NO_TIMEOUT : (u64)tv.sec * NSEC_PER_SEC + (u64)tv.usec * 1000;
+	return 0;
+}
+
+static u32 buffer_size(s32 val, u32 least, bool force)
+{
+	u32 v = (u32)val;
+	if (!force)
+		v = min(v, BUF_MAX);
+	else if (val < 0)
+		v = 0;
+	return max(min(v, 0x3fffffffu) * 2, least);
+}
+
+static int set_buffers(struct unix_socket *s, int name, s32 val)
+{
+	bool force = name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE;
+	if (force && !capable(CAP_NET_ADMIN))
+		return -EPERM;
+	if (name == SO_RCVBUF || name == SO_RCVBUFFORCE) {
+		WRITE_ONCE(s->rcvbuf, buffer_size(val, RCVBUF_MIN, force));
+		return 0;
+	}
+	WRITE_ONCE(s->sndbuf, buffer_size(val, SNDBUF_MIN, force));
+	if (unix_writable(s))
+		wake_up_all(&s->wait);
+	return 0;
+}
+
+static int set_linger(struct unix_socket *s, uaddr_t val, int len)
+{
+	s32 l[2];
+	if (len < (int)sizeof(l))
+		return -EINVAL;
+	if (copy_from_user(l, val, sizeof(l)))
+		return -EFAULT;
+	s->linger_on = !!l[0];
+	s->linger_time = l[1];
+	return 0;
+}
+
+/* Options that are an int. */
+static int set_int(struct unix_socket *s, int name, s32 val)
+{
+	if (is_remembered(name)) {
+		if (val)
+			atomic_or(&s->flags, 1u << name);
+		else
+			atomic_and(&s->flags, ~(1u << name));
+		return 0;
+	}
+	switch (name) {
+	case SO_BROADCAST:
+	case SO_REUSEPORT:
+		return name == SO_REUSEPORT ? -EOPNOTSUPP : (atomic_or(&s->flags, val ? 1u << name : 0), 0);
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+	case SO_SNDBUFFORCE:
+	case SO_RCVBUFFORCE:
+		return set_buffers(s, name, val);
+	case SO_PASSCRED:
+		WRITE_ONCE(s->passcred, val != 0);
+		return 0;
+	case SO_RCVLOWAT:
+		s->lowat = val < 0 ? 0x7fffffff : val ? val : 1;
+		return 0;
+	case SO_PRIORITY:
+		if ((val < 0 || val > 6) && !capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		s->priority = val;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+long unix_setsockopt(struct unix_socket *s, int name, uaddr_t val, int len)
+{
+	s32 v;
+	if (name == SO_BINDTODEVICE)
+		return -ENOPROTOOPT;
+	if (len < (int)sizeof(v))
+		return -EINVAL;
+	if (get_user(v, val))
+		return -EFAULT;
+	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
+		return get_timeout(val, len, &s->rcvtimeo);
+	if (name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW)
+		return get_timeout(val, len, &s->sndtimeo);
+	if (name == SO_LINGER)
+		return set_linger(s, val, len);
+	return set_int(s, name, v);
+}
+
+/* Copies at most *ulen bytes of an option's value and stores how many. len: what *ulen was. */
+static long give(uaddr_t val, uaddr_t ulen, int len, const void *data, int size)
+{
+	len = min(len, size);
+	if (copy_to_user(val, data, (size_t)len))
+		return -EFAULT;
+	return put_user(len, ulen);
+}
+
+static long give_timeout(uaddr_t val, uaddr_t ulen, int len, u64 ns)
+{
+	s64 tv[2] = { 0, 0 };
+	if (ns != NO_TIMEOUT) {
+		tv[0] = (s64)(ns / NSEC_PER_SEC);
+		tv[1] = (s64)(ns % NSEC_PER_SEC / 1000);
+	}
+	return give(val, ulen, len, tv, sizeof(tv));
+}
+
+/* Options that are an int: 0 with *out, or -ENOPROTOOPT. */
+static int get_int(struct unix_socket *s, int name, s32 *out)
+{
+	switch (name) {
+	case SO_TYPE: *out = s->type; break;
+	case SO_DOMAIN: *out = AF_UNIX; break;
+	case SO_PROTOCOL: *out = 0; break;
+	case SO_ERROR: *out = unix_take_error(s); break;
+	case SO_ACCEPTCONN: *out = READ_ONCE(s->state) == UNIX_LISTENING; break;
+	case SO_SNDBUF: *out = (s32)s->sndbuf; break;
+	case SO_RCVBUF: *out = (s32)s->rcvbuf; break;
+	case SO_PASSCRED: *out = s->passcred; break;
+	case SO_RCVLOWAT: *out = s->lowat; break;
+	case SO_SNDLOWAT: *out = 1; break;
+	case SO_PRIORITY: *out = s->priority; break;
+	case SO_REUSEPORT: *out = 0; break;
+	case SO_BROADCAST: *out = s->flags >> SO_BROADCAST & 1; break;
+	default:
+		if (!is_remembered(name))
+			return -ENOPROTOOPT;
+		*out = (s32)(s->flags >> name & 1);
+	}
+	return 0;
+}
+
+long unix_getsockopt(struct unix_socket *s, int name, uaddr_t val, uaddr_t ulen)
+{
+	s32 len, v, linger[2] = { s->linger_on, s->linger_time };
+	if (get_user(len, ulen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	if (name == SO_PEERCRED) {
+		spin_lock(&s->lock);
+		struct ucred_k c = s->peer_cred;
+		spin_unlock(&s->lock);
+		return give(val, ulen, len, &c, sizeof(c));
+	}
+	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
+		return give_timeout(val, ulen, len, s->rcvtimeo);
+	if (name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW)
+		return give_timeout(val, ulen, len, s->sndtimeo);
+	if (name == SO_LINGER)
+		return give(val, ulen, len, linger, sizeof(linger));
+	int err = get_int(s, name, &v);
+	return err ? err : give(val, ulen, len, &v, sizeof(v));
+}

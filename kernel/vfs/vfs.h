@@ -1,0 +1,243 @@
+/*
+ * The virtual file system: inodes, dentries, mounts, paths and the operations file systems plug in.
+ * Lookup is under dcache_lock (a spinlock) for cached names; a miss calls the file system under the directory's inode lock.
+ */
+#ifndef PANDO_VFS_VFS_H
+#define PANDO_VFS_VFS_H
+
+#include <linux/stat.h>
+#include <linux/time_types.h>
+
+#include "lib/list.h"
+#include "mm/pagecache.h"
+#include "sched/mutex.h"
+#include "vfs/cred.h"
+
+struct inode;
+struct dentry;
+struct file;
+struct file_ops;
+struct super;
+struct mount;
+struct dir_context;
+struct path;
+struct inode_attr;
+struct statfs;
+
+/* Kernel-internal open/lookup state uses Linux's S_IF* / O_* numbers from <linux/stat.h>, <linux/fcntl.h>. */
+
+/* What a directory or inode can do. Every op runs with the directory's inode->lock held for writing names, and may sleep. NULL = -EPERM for changes,
+ * -ENOTDIR / -EINVAL as Linux. */
+struct inode_ops {
+	/* Finds name in dir; *out = an inode with a reference, or -ENOENT. `name` is not NUL-terminated beyond len but is also NUL-terminated. */
+	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
+	int (*create)(struct inode *dir, const char *name, u32 mode, u64 rdev, struct inode **out); /* any type but dir, symlink */
+	int (*mkdir)(struct inode *dir, const char *name, u32 mode, struct inode **out);
+	int (*symlink)(struct inode *dir, const char *name, const char *target, struct inode **out);
+	int (*link)(struct inode *dir, const char *name, struct inode *target);
+	int (*unlink)(struct inode *dir, const char *name, struct inode *victim);
+	int (*rmdir)(struct inode *dir, const char *name, struct inode *victim);
+	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE. target may be NULL. */
+	int (*rename)(struct inode *od, const char *on, struct inode *src, struct inode *nd, const char *nn, struct inode *target, u32 flags);
+	/* Symbolic links: text into buf (NUL-terminated), returns its length. */
+	int (*readlink)(struct inode *i, char *buf, size_t size);
+	/* "Magic" links (procfs fd, exe, cwd): gives the path itself. NULL = follow the text. */
+	int (*follow)(struct inode *i, struct path *out);
+	/* attr->valid says which fields; checks are done already. NULL: the fields are just stored. */
+	int (*setattr)(struct inode *i, const struct inode_attr *attr);
+	/* Refreshes i's fields before stat. NULL = they are right. */
+	void (*getattr)(struct inode *i);
+	/* May this cached name still be used? NULL = always. false drops it (procfs: the process is gone). */
+	bool (*revalidate)(struct dentry *d, struct inode *i);
+	/* 0 or -EACCES beyond the mode bits. NULL = mode bits only. */
+	int (*permission)(struct inode *i, int mask);
+	int (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
+	int (*listxattr)(struct inode *i, char *buf, size_t size);
+	int (*removexattr)(struct inode *i, const char *name);
+	/* O_TMPFILE: a regular file without a name, nlink 0. NULL = EOPNOTSUPP. */
+	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out);
+};
+
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u
+struct inode_attr {
+	u32 valid, mode, uid, gid;
+	u64 size;
+	u64 atime, mtime, ctime; /* ns since 1970 */
+};
+
+struct inode {
+	atomic_t refs;
+	u32 mode;                 /* lock to write; S_IF* never changes */
+	u32 uid, gid;             /* lock */
+	u32 nlink;                /* lock */
+	u64 ino;                  /* constant */
+	u64 rdev;                 /* constant; Linux's dev_t encoding: MKDEV() below */
+	u64 size;                 /* lock to write */
+	u64 blocks;               /* 512-byte units */
+	u64 atime, mtime, ctime, btime; /* ns since 1970; races are harmless */
+	struct super *sb;         /* constant */
+	const struct inode_ops *ops;
+	const struct file_ops *fops;
+	struct mutex lock;        /* RANK_INODE */
+	struct address_space data;/* page cache of regular files */
+	s32 writers;              /* a: > 0 opened for writing n times, < 0 denied by n running programs (ETXTBSY) */
+	struct pipe *pipe;        /* FIFOs: lock */
+	struct unix_socket *sock; /* bound unix socket: lock */
+	void *private;            /* the file system's */
+	struct list_head locks;   /* POSIX and flock records; file_locks_lock */
+	bool dead;                /* directory was removed: lock */
+	bool linkable;            /* constant after open: O_TMPFILE without O_EXCL, may be linked while nlink is 0 */
+	bool sealable;            /* constant: F_ADD_SEALS and F_GET_SEALS work (tmpfs) */
+	bool shared_write;        /* lock to clear: mapped shared and writable at some time since data.mapped was last 0 */
+	u32 seals;                /* lock: F_SEAL_*; F_SEAL_SEAL alone where sealing is not allowed */
+	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
+};
+void inode_get(struct inode *i);
+void inode_put(struct inode *i);
+/* A fresh inode with refs 1, current's fsuid/fsgid, times now. 0 or -ENOMEM. */
+int inode_create(struct super *sb, u32 mode, struct inode **out);
+/* For a new child of dir, not yet visible: the set-group-ID rules for directories (group and S_ISGID from dir). */
+void inode_init_owner(struct inode *i, const struct inode *dir);
+
+struct dentry {
+	atomic_t refs;            /* dcache_lock for the step to 0 */
+	struct dentry *parent;    /* dcache_lock; itself for a root */
+	struct inode *inode;      /* dcache_lock; NULL = known not to exist */
+	struct list_head hash;    /* dcache_lock */
+	struct list_head children, sibling; /* dcache_lock */
+	struct list_head lru;     /* dcache_lock */
+	u32 name_hash, name_len;  /* dcache_lock */
+	bool mounted;             /* some mount sits here: dcache_lock */
+	bool unhashed;            /* no longer (or not yet) found by name: dcache_lock */
+	char *name;               /* dcache_lock to read from outside, rename changes it */
+	char inline_name[40];
+};
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+void path_get(const struct path *p);
+void path_put(const struct path *p);
+
+struct super_ops {
+	void (*evict)(struct inode *i); /* last reference to an inode went: free its private data (as_destroy is done by vfs) */
+	int (*statfs)(struct super *sb, struct statfs *out); /* kernel struct statfs of asm/statfs.h */
+	void (*kill)(struct super *sb); /* last mount went: free sb->private; the root dentry and sb itself are vfs's. The root inode is still alive */
+	void (*free)(struct super *sb); /* after the last inode went: for what eviction still needs */
+	/* Options beyond the mount flags for /proc/mounts, e.g. ",size=64k"; length written. NULL = none. */
+	int (*show_options)(struct super *sb, char *buf, size_t size);
+	int (*remount)(struct super *sb, const char *data); /* new options: 0 or -EINVAL. NULL = there are none to change */
+};
+struct fs_type {
+	const char *name;
+	bool nodev;
+	/* Makes (or shares) a superblock with sb->root set. `data` = mount options text or NULL. */
+	int (*mount)(const struct fs_type *t, const char *source, const char *data, struct super **out);
+	struct list_head node;
+};
+struct super {
+	atomic_t refs;            /* mounts */
+	const struct fs_type *type;
+	const struct super_ops *ops;
+	struct dentry *root;
+	u64 dev;                  /* st_dev */
+	u64 magic;                /* statfs f_type */
+	atomic64_t next_ino;
+	void *private;
+	u32 flags;                /* MS_RDONLY | MS_NOEXEC | MS_NODEV ... that hold for every mount; mount lock to write */
+	bool no_dcache;           /* constant: names are forgotten as soon as nobody uses them (procfs) */
+};
+/* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1. 0 or -ENOMEM. */
+int super_create(const struct fs_type *t, const struct super_ops *ops, u64 magic, struct super **out);
+/* Makes sb->root; takes over the inode's reference, also on failure. 0 or -ENOMEM. */
+int super_set_root(struct super *sb, struct inode *root);
+/* fs_type->mount that shares a superblock takes a reference for the new mount; super_put drops one, the last kills it (also half-made ones). */
+static inline void super_get(struct super *sb) { atomic_inc(&sb->refs); }
+void super_put(struct super *sb);
+void register_filesystem(struct fs_type *t);
+/* The registered types in order (for /proc/filesystems); index from 0, NULL at the end. */
+struct fs_type *filesystem_at(u32 index);
+
+struct mount {
+	atomic_t refs;
+	struct super *sb;
+	struct dentry *root;
+	struct mount *parent;     /* mount lock; itself for the root */
+	struct dentry *mountpoint;
+	u32 flags;                /* MS_RDONLY NOSUID NODEV NOEXEC ... */
+	u32 id;
+	char *source;
+	struct list_head list;    /* all mounts in order; mount lock */
+	struct list_head hash;    /* mount lock and dcache_lock to write, either to read; so are parent and mountpoint */
+	struct list_head children, sibling; /* mount lock */
+	atomic_t writers;         /* files open for writing */
+	bool expire_mark;         /* mount lock: umount2(MNT_EXPIRE) came by once */
+	struct mount *copy_of;    /* mount lock: only while a tree is copied */
+};
+/* Calls fn for every attached mount in order of mounting, with the mount lock held, until it returns false (/proc/mounts). */
+void mounts_for_each(bool (*fn)(struct mount *m, void *arg), void *arg);
+/* The line of /proc/mounts with its newline / of /proc/PID/mountinfo; 0 for mounts out of reach of current's root. => mount lock. Length as format_str. */
+int mount_line(struct mount *m, char *buf, size_t size);
+int mountinfo_line(struct mount *m, char *buf, size_t size);
+/* A mount of sb that is attached nowhere, for the kernel's own use. Takes over a reference to sb. 0 or -ENOMEM. */
+int mount_internal(struct super *sb, struct mount **out);
+
+/* Linux's kernel dev_t as stat shows it: (major << 8 | low 8 of minor | high bits). */
+#define MKDEV(ma, mi) ((u64)(((mi)&0xff) | ((ma)&0xfff) << 8 | (u64)((mi) & ~0xffU) << 12))
+#define MAJOR(d) ((u32)(((d) >> 8) & 0xfff))
+#define MINOR(d) ((u32)(((d)&0xff) | (((d) >> 12) & 0xffffff00)))
+
+/* --- path walk ------------------------------------------------------------------------------------------------------------------------- */
+#define LOOKUP_FOLLOW 1u       /* follow a symlink in the last component */
+#define LOOKUP_DIRECTORY 2u    /* the result must be a directory */
+#define LOOKUP_EMPTY 4u        /* "" means dirfd itself */
+#define LOOKUP_BENEATH 8u
+#define LOOKUP_IN_ROOT 16u
+#define LOOKUP_NO_XDEV 32u
+#define LOOKUP_NO_SYMLINKS 64u
+#define LOOKUP_NO_MAGICLINKS 128u
+/* Resolves name (kernel string) from dirfd (AT_FDCWD or a descriptor). *out holds references. */
+int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);
+/* The same with the name in user memory (at most 4096 bytes: ENAMETOOLONG; "" without LOOKUP_EMPTY: ENOENT). */
+int path_lookup_user(int dirfd, uaddr_t name, u32 flags, struct path *out);
+/* Copies a path from user space into a PATH_MAX kernel buffer that is freed by path_name_put. */
+int path_name_get(uaddr_t uname, char **out);
+void path_name_put(char *name);
+/* mask of 4 read 2 write 1 execute against inode i for current's fsuid/fsgid and capabilities. 0 or -EACCES / -EROFS. */
+int inode_permission(struct inode *i, int mask);
+/* The path as text as getcwd shows it, relative to current's root; "(unreachable)" prefix, " (deleted)" suffix as Linux. Returns the start within buf, or
+ * NULL when it does not fit. */
+char *path_text(const struct path *p, char *buf, size_t size);
+
+/* Makes a node from kernel context (initramfs, devtmpfs): parents must exist. */
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev);
+int vfs_mkdir(int dirfd, const char *name, u32 mode);
+int vfs_symlink(const char *target, int dirfd, const char *name);
+int vfs_link(const char *old, const char *name);
+int vfs_unlink(int dirfd, const char *name);
+int vfs_mount(const char *source, const char *target, const char *type, u32 flags, const char *data);
+/* Alive objects, for leak checks. Cached names nobody uses count in dentries and hold their inodes: vfs_drop_caches() frees them first. */
+struct vfs_counts { u64 files, inodes, dentries, dentries_unused, dentries_negative, mounts, supers; };
+void vfs_counts(struct vfs_counts *out);
+void vfs_drop_caches(void);
+/* fs.file-max: opens beyond it fail with ENFILE (CAP_SYS_ADMIN excepted). */
+extern u64 vfs_max_files;
+/* The file systems below vfs_init: fs/tmpfs.c. Registers tmpfs and makes the superblock of the root. */
+int hook_root_super(struct super **out);
+/* Boot: mounts the root tmpfs, sets process 0's fs context. */
+void vfs_init(void);
+
+/* proc: the process id that F_GETLK tells others about the caller. */
+s32 hook_current_tgid(void);
+
+/* Device numbers to file operations. */
+int register_chrdev(u32 major, u32 minor, u32 count, const struct file_ops *fops);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * What a program expects of the machine before it runs: mounts, device links, host name; and the way out, power off.
+ * Nothing here is fatal: an image or a kernel may lack a piece, and most programs never ask for it.
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct mount_row {
+	const char *type, *where;
+	unsigned long flags;
+	const char *data;
+	mode_t mode; /* of the mount point, if it must be made */
+} mounts[] = {
+	{ "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 0555 },
+	{ "sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 0555 },
+	{ "devtmpfs", "/dev", MS_NOSUID, "mode=0755", 0755 },
+	{ "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666", 0755 },
+	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", 01777 },
+	{ "mqueue", "/dev/mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 01777 },
+	{ "cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, 0755 },
+};
+
+static const struct {
+	const char *to, *from;
+} links[] = {
+	{ "/proc/self/fd", "/dev/fd" },
+	{ "/proc/self/fd/0", "/dev/stdin" },
+	{ "/proc/self/fd/1", "/dev/stdout" },
+	{ "/proc/self/fd/2", "/dev/stderr" },
+};
+
+static void mount_one(const struct mount_row *m)
+{
+	if (mount(m->type, m->where, m->type, m->flags, m->data) == 0)
+		return;
+	if (errno == ENOENT && mkdir(m->where, m->mode) == 0) {
+		chmod(m->where, m->mode);
+		if (mount(m->type, m->where, m->type, m->flags, m->data) == 0)
+			return;
+	}
+	if (errno == EINVAL && m->data)
+		mount(m->type, m->where, m->type, m->flags, NULL);
+}
+
+void setup_mounts(void)
+{
+	size_t i;
+
+	umask(0);
+	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		mount_one(&mounts[i]);
+	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		symlink(links[i].to, links[i].from);
+	if (mkdir("/tmp", 01777) == 0)
+		chmod("/tmp", 01777);
+	umask(022);
+}
+
+void setup_names(const char *hostname)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd;
+
+	if (hostname)
+		sethostname(hostname, strlen(hostname));
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) == 0) {
+		ifr.ifr_flags |= IFF_UP;
+		ioctl(fd, SIOCSIFFLAGS, &ifr);
+	}
+	close(fd);
+}
+
+int setup_mkdirs(const char *path)
+{
+	char buf[4096];
+	size_t i, len = strlen(path);
+
+	if (len == 0 || len >= sizeof(buf)) {
+		errno = len ? ENAMETOOLONG : ENOENT;
+		return -1;
+	}
+	memcpy(buf, path, len + 1);
+	for (i = 1; i <= len; i++) {
+		if (buf[i] != '/' && buf[i] != '\0')
+			continue;
+		buf[i] = '\0';
+		if (mkdir(buf, 0755) != 0 && errno != EEXIST)
+			return -1;
+		if (i < len)
+			buf[i] = '/';
+	}
+	return 0;
+}
+
+void setup_power_off(void)
+{
+	fflush(NULL);
+	reboot(RB_POWER_OFF);
+	/* A kernel that cannot power off may still reset, and the VMM takes a reset for the end. */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
