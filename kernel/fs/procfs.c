@@ -31,7 +31,8 @@ static bool revalidate(struct dentry *d, struct inode *i)
 	return n && (!n->task || (!task_released(n->task) && n->fd < 0));
 }
 
-static int not_allowed(struct inode *i, const struct inode_attr *attr) { return -EPERM; }
+/* Opening with O_TRUNC is fine and changes nothing; owner and mode are not to be changed. */
+static int not_allowed(struct inode *i, const struct inode_attr *attr) { return attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0; }
 
 static const struct proc_entry *find_entry(const struct proc_entry *e, u32 nr, const char *name)
 {

@@ -17,6 +17,7 @@ static void open_pty(void)
 static void own_the_terminal(void)
 {
 	CHECK(setsid() == getpid());
+	close(master);
 	int fd = open(slave_name, O_RDWR);
 	CHECK(fd >= 0);
 	CHECK(ioctl(fd, TIOCSCTTY, 0) == 0 || errno == EPERM || errno == 0);
@@ -198,9 +199,8 @@ static void hang_up(void)
 			for (;;)
 				pause();
 		}
-		await_value(&SHARED[1], SHARED[1]);
 		while (!SHARED[1])
-			;
+			sched_yield();
 		SHARED[0] = 1;
 		for (;;)
 			pause();
