@@ -62,6 +62,9 @@ static int choose_address(struct mm *mm, const struct map_request *r, u64 len, u
 		*out = hint;
 		return 0;
 	}
+	/* MAP_32BIT is Linux's second GiB: [1 GiB, 2 GiB), lowest first. */
+	if (r->flags & MAP_32BIT)
+		return vma_find_hole_bottomup(&mm->map, len, 1UL << 30, 1UL << 31, out);
 	u64 top = mm->mmap_base ? mm->mmap_base : TASK_SIZE_MAX;
 	if (!vma_find_hole_topdown(&mm->map, len, 65536, top, out))
 		return 0;
