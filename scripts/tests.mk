@@ -9,6 +9,7 @@ test_log := lib/log.c lib/format.c
 test_fair := sched/fair.c lib/rbtree.c
 test_vma := mm/vma.c lib/rbtree.c
 test_ldisc := tty/ldisc.c tty/ldisc_echo.c
+test_exec_plan := proc/exec_plan.c proc/exec_script.c
 test_params := boot/params.c lib/strutil.c
 test_params := boot/params.c lib/strutil.c
 

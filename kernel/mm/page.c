@@ -276,6 +276,27 @@ static void zone_add(u64 from, u64 to)
 	}
 }
 
+/*
+ * Clears the page structs of all frames that the buddy does not get: those are looked at without ever having been handed out. The structs of free memory
+ * need no clearing: the first page of a block is set up when it enters a list (zone_add, a split), and a page struct is read only where a block of some
+ * order has begun. This is what keeps boot from growing with memory: with 16 GiB the array has 128 MiB.
+ */
+static void clear_unmanaged(const struct mem_region *regions, int n)
+{
+	u64 at = 0;
+	memset(&pages[0], 0, sizeof(struct page)); /* frame 0 is never given away */
+	for (int i = 0; i <= n; i++) {
+		bool end = i == n;
+		if (!end && regions[i].kind != MEM_FREE)
+			continue;
+		u64 from = end ? max_pfn : min(ALIGN_UP(regions[i].base, PAGE_SIZE) >> PAGE_SHIFT, max_pfn);
+		if (from > at)
+			memset(&pages[at], 0, (from - at) * sizeof(struct page));
+		if (!end)
+			at = min(ALIGN_DOWN(regions[i].base + regions[i].size, PAGE_SIZE) >> PAGE_SHIFT, max_pfn);
+	}
+}
+
 void mm_init(const struct mem_region *regions, int n)
 {
 	int home = -1;
@@ -291,7 +312,7 @@ void mm_init(const struct mem_region *regions, int n)
 		panic("not enough memory for the page array (%lu KiB)", need >> 10);
 	paddr_t array = ALIGN_DOWN(regions[home].base + regions[home].size, PAGE_SIZE) - need;
 	pages = phys_to_virt(array);
-	memset(pages, 0, need);
+	clear_unmanaged(regions, n);
 	for (u32 o = 0; o <= MAX_ORDER; o++)
 		list_init(&zone.free[o]);
 	for (u32 i = 0; i < NR_CPUS; i++) {
@@ -306,6 +327,8 @@ void mm_init(const struct mem_region *regions, int n)
 			continue;
 		u64 from = ALIGN_UP(regions[i].base, PAGE_SIZE) >> PAGE_SHIFT;
 		u64 to = (i == home ? array : ALIGN_DOWN(regions[i].base + regions[i].size, PAGE_SIZE)) >> PAGE_SHIFT;
+		if (i == home)
+			memset(&pages[to], 0, (need >> PAGE_SHIFT) * sizeof(struct page));
 		if (from == 0)
 			from = 1; /* frame 0 stays unused: physical address 0 means "none" */
 		if (from < to)

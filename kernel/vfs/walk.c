@@ -413,6 +413,8 @@ int walk_to_end(struct walk *w, struct path *out)
 
 int walk_to_parent(struct walk *w, struct path *out)
 {
+	if (!w->locked) /* a second round, after walk_follow */
+		walk_lock(w);
 	int err = walk_run(w, true);
 	if (!err) {
 		*out = w->cur;
@@ -440,10 +442,10 @@ int walk_follow(struct walk *w, const struct path *parent, struct dentry *link, 
 		if (err)
 			path_put(target);
 	}
-	if (err)
-		walk_unlock(w);
-	else if (*done)
-		walk_unlock(w);
+	/* The walk may go on from here: its place stays pinned while the lock is dropped. */
+	if (!err && !*done)
+		walk_pin(w);
+	walk_unlock(w);
 	return err;
 }
 
