@@ -6,8 +6,15 @@
 #include "mm/mm.h"
 #include "sched/thread.h"
 
+/* A fault may sleep: with a spinlock held only those that cannot fault may come here. */
+static inline void check_may_sleep(void)
+{
+	ASSERT(this_cpu()->lock_depth == 0 || current_thread()->uaccess_disabled);
+}
+
 size_t copy_from_user_partial(void *dst, uaddr_t src, size_t n)
 {
+	check_may_sleep();
 	if (unlikely(!user_range_ok(src, n)))
 		return n;
 	return arch_copy_user(dst, (const void *)src, n);
@@ -15,6 +22,7 @@ size_t copy_from_user_partial(void *dst, uaddr_t src, size_t n)
 
 size_t copy_to_user_partial(uaddr_t dst, const void *src, size_t n)
 {
+	check_may_sleep();
 	if (unlikely(!user_range_ok(dst, n)))
 		return n;
 	return arch_copy_user((void *)dst, src, n);
@@ -25,6 +33,7 @@ int copy_to_user(uaddr_t dst, const void *src, size_t n) { return copy_to_user_p
 
 int clear_user(uaddr_t dst, size_t n)
 {
+	check_may_sleep();
 	if (!user_range_ok(dst, n))
 		return -EFAULT;
 	return arch_clear_user((void *)dst, n) ? -EFAULT : 0;
@@ -32,6 +41,7 @@ int clear_user(uaddr_t dst, size_t n)
 
 long strncpy_from_user(char *dst, uaddr_t src, size_t size)
 {
+	check_may_sleep();
 	if (src >= TASK_SIZE_MAX)
 		return -EFAULT;
 	size_t room = min(size, (size_t)(TASK_SIZE_MAX - src));
@@ -60,6 +70,7 @@ size_t strnlen_user(uaddr_t s, size_t max)
 
 int cmpxchg_user32(uaddr_t addr, u32 old, u32 new, u32 *found)
 {
+	check_may_sleep();
 	if (!user_range_ok(addr, 4))
 		return -EFAULT;
 	return arch_cmpxchg_user32((u32 *)addr, old, new, found);

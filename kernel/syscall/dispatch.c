@@ -4,6 +4,7 @@
 #include "arch/x86_64/hooks.h"
 #include "gen/sys_protos.h"
 #include "lib/bitmap.h"
+#include "lib/bug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "proc/task.h"
@@ -35,6 +36,14 @@ static long unknown_call(u64 nr)
 	return -ENOSYS;
 }
 
+/* A body that returns with a lock held or user access off would be found only where somebody waits for it: debug builds name it at once. */
+static void check_balance(u64 nr)
+{
+	if (this_cpu()->lock_depth || current->held_mutexes || current->uaccess_disabled)
+		panic("system call %u returns with %u spinlocks and %u sleeping locks held, user access off %u times", (u32)nr, this_cpu()->lock_depth,
+		      current->held_mutexes, current->uaccess_disabled);
+}
+
 void hook_syscall(struct regs *regs)
 {
 	u64 nr = (u32)regs->orig_ax;
@@ -42,4 +51,6 @@ void hook_syscall(struct regs *regs)
 		regs->ax = (u64)table[nr](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
 	else
 		regs->ax = (u64)unknown_call(nr);
+	if (DEBUG_BUILD)
+		check_balance(nr);
 }

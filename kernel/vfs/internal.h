@@ -117,7 +117,7 @@ int walk_to_end(struct walk *w, struct path *out);
 /* To the directory of the last component: *out with references; w->last* are set. */
 int walk_to_parent(struct walk *w, struct path *out);
 /* After walk_to_parent gave `parent`, and the child there turned out to be a symbolic link that is to be followed: w->name is its text, position parent.
- * Magic links end the walk: *done = true and *target is the place. */
+ * Magic links end the walk: *done = true and *target is the place. Otherwise walk_to_parent goes on from there. Returns unlocked. */
 int walk_follow(struct walk *w, const struct path *parent, struct dentry *link, bool *done, struct path *target);
 void walk_end(struct walk *w);
 void walk_init(void);
