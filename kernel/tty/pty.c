@@ -294,6 +294,8 @@ static int pty_create(struct pty **out)
 		return r;
 	}
 	pty->slave->pty = pty;
+	pty->slave->initial.c_cflag &= ~(u32)HUPCL;
+	pty->slave->ld.t.c_cflag &= ~(u32)HUPCL;
 	pty->index = PTY_MAX - 1; /* until take_index: pty_free looks there */
 	r = take_index(pty);
 	if (r) {

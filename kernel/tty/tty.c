@@ -237,10 +237,9 @@ static void write_chunk(struct tty *tty, const u8 *p, u32 n)
 	tty->ops->start(tty);
 }
 
-static bool file_dead(const struct tty_file *tf) { return tf->hangups != READ_ONCE(tf->tty->hangups); }
 static bool writable_now(struct tty_file *tf)
 {
-	return file_dead(tf) || (tf->tty->pty && pty_master_gone(tf->tty->pty)) || write_room(tf->tty) > 0;
+	return tty_file_dead(tf) || (tf->tty->pty && pty_master_gone(tf->tty->pty)) || write_room(tf->tty) > 0;
 }
 
 /* Promises room for up to `want` bytes. 0 when there is none, else the number. */
@@ -261,7 +260,7 @@ static ssize_t write_locked(struct file *f, struct tty_file *tf, struct iter *fr
 	ssize_t done = 0;
 
 	while (from->count) {
-		if (file_dead(tf) || (tty->pty && pty_master_gone(tty->pty)))
+		if (tty_file_dead(tf) || (tty->pty && pty_master_gone(tty->pty)))
 			return done ? done : -EIO;
 		u32 n = reserve(tty, (u32)min((size_t)CHUNK, from->count));
 		if (!n) {
@@ -296,7 +295,7 @@ static ssize_t tty_write(struct file *f, struct iter *from, u64 *pos)
 {
 	struct tty_file *tf = f->private;
 
-	if (file_dead(tf))
+	if (tty_file_dead(tf))
 		return -EIO;
 	if (!tf->console && ldisc_has(&tf->tty->ld, TOSTOP)) {
 		int r = tty_check_background(tf->tty, SIGTTOU);
@@ -334,7 +333,7 @@ static ssize_t read_some(struct tty *tty, struct iter *to, bool *end)
 
 static bool read_ready(struct tty_file *tf)
 {
-	return ldisc_readable(&tf->tty->ld, false) || file_dead(tf) || (tf->tty->pty && pty_master_gone(tf->tty->pty));
+	return ldisc_readable(&tf->tty->ld, false) || tty_file_dead(tf) || (tf->tty->pty && pty_master_gone(tf->tty->pty));
 }
 
 /* Waits for input at most `ns` (~0: no limit). 0 = look again, -ETIME = time over, -ERESTARTSYS. */
@@ -390,7 +389,7 @@ static ssize_t read_locked(struct file *f, struct tty_file *tf, struct iter *to)
 
 	while (to->count) {
 		bool end;
-		if (file_dead(tf))
+		if (tty_file_dead(tf))
 			break;
 		if (!ldisc_readable(&tty->ld, false)) {
 			if (tty->pty && pty_master_gone(tty->pty))
@@ -422,7 +421,7 @@ static ssize_t tty_read(struct file *f, struct iter *to, u64 *pos)
 	struct tty_file *tf = f->private;
 	int r;
 
-	if (file_dead(tf))
+	if (tty_file_dead(tf))
 		return 0;
 	r = tf->console ? 0 : tty_check_background(tf->tty, SIGTTIN);
 	if (!r)
@@ -442,7 +441,7 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &tty->read_wait, pt);
 	poll_wait(f, &tty->write_wait, pt);
-	if (file_dead(tf))
+	if (tty_file_dead(tf))
 		return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM;
 	spin_lock(&tty->lock);
 	if (ldisc_readable(&tty->ld, true))

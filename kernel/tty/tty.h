@@ -66,8 +66,11 @@ struct tty {
 struct tty_file {
 	struct tty *tty;
 	u32 hangups;    /* tty->hangups when it was opened */
-	bool console;   /* opened as /dev/console: no job control on input, never a controlling terminal by open */
+	bool console;   /* opened as /dev/console: no job control on input, never a controlling terminal by open, outlives hangups */
 };
+
+/* The tty was hung up since tf was opened. A hangup passes /dev/console by: process 1 goes on talking there when a session on it has ended. */
+static inline bool tty_file_dead(const struct tty_file *tf) { return !tf->console && tf->hangups != READ_ONCE(tf->tty->hangups); }
 
 /* A terminal with one reference; rx: it has an interrupt-driven receiver. 0 or -ENOMEM. */
 int tty_create(const char *name, u64 rdev, const struct tty_ops *ops, bool rx, struct tty **out);
@@ -117,7 +120,7 @@ long tty_get_pgrp(struct tty *tty, uaddr_t arg, bool master);
 long tty_get_sid(struct tty *tty, uaddr_t arg, bool master);
 /* A signal to the foreground group. */
 void tty_signal_foreground(struct tty *tty, int sig);
-/* Makes every open file of tty dead; SIGHUP and SIGCONT to the session leader; the session loses the terminal. session_exit: its leader is exiting. */
+/* Makes every open file of tty dead, except those of /dev/console; SIGHUP and SIGCONT to the session leader; the session loses the terminal. session_exit: its leader is exiting. */
 void tty_hangup(struct tty *tty, bool session_exit);
 /* The caller's controlling terminal with a reference, or NULL. */
 struct tty *tty_current(void);

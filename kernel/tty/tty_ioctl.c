@@ -341,7 +341,7 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct tty_file *tf = f->private;
 
-	if (tf->hangups != READ_ONCE(tf->tty->hangups))
+	if (tty_file_dead(tf))
 		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
 	long r = tty_ioctl_common(tf->tty, f, cmd, arg, false);
 	return r == -ENOIOCTLCMD_TTY ? -ENOTTY : r;

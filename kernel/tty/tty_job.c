@@ -308,8 +308,11 @@ void tty_hangup(struct tty *tty, bool session_exit)
 	ldisc_flush_input(&tty->ld);
 	tty->flip_tail = tty->flip_head;
 	tty->ld.stopped = tty->out_held = false;
-	struct ktermios initial = tty->initial;
-	ldisc_set_termios(&tty->ld, &initial);
+	/* A line to a device keeps its settings, as on Linux. */
+	if (tty->pty) {
+		struct ktermios initial = tty->initial;
+		ldisc_set_termios(&tty->ld, &initial);
+	}
 	spin_unlock(&tty->lock);
 
 	if (session) {
