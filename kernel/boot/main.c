@@ -42,19 +42,17 @@ static void init_params(void)
 static void init_memory_map(void)
 {
 	paddr_t end = boot_info.initrd + boot_info.initrd_size;
+	if (boot_info.initrd && memmap_is_ram(boot_info.initrd, end)) {
+		memmap_claim(boot_info.initrd, end, MEM_INITRD);
+	} else if (boot_info.initrd) {
+		pr_err("initramfs: lies beyond the end of memory, ignored");
+		boot_info.initrd = 0;
+	}
 	if (boot_params.mem_limit)
 		memmap_limit(boot_params.mem_limit);
 	memmap_claim(0, PAGE_SIZE, MEM_KERNEL); /* so that physical address 0 is nobody's page */
 	memmap_claim(TRAMPOLINE_BASE, TRAMPOLINE_BASE + PAGE_SIZE, MEM_KERNEL);
 	memmap_claim((u64)kernel_text_start - KERNEL_BASE, (u64)kernel_end - KERNEL_BASE, MEM_KERNEL);
-	if (!boot_info.initrd)
-		return;
-	if (memmap_is_ram(boot_info.initrd, end)) {
-		memmap_claim(boot_info.initrd, end, MEM_INITRD);
-		return;
-	}
-	pr_err("initramfs: lies beyond the end of memory, ignored");
-	boot_info.initrd = 0;
 }
 
 static void init_platform(void)

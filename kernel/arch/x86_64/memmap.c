@@ -107,7 +107,7 @@ void memmap_limit(paddr_t end)
 {
 	split_at(ALIGN_DOWN(end, PAGE_SIZE));
 	for (int i = 0; i < count;) {
-		if (map[i].base >= ALIGN_DOWN(end, PAGE_SIZE) && map[i].kind != MEM_RESERVED)
+		if (map[i].base >= ALIGN_DOWN(end, PAGE_SIZE) && (map[i].kind == MEM_FREE || map[i].kind == MEM_KERNEL))
 			remove_at(i);
 		else
 			i++;

@@ -24,7 +24,7 @@ struct mem_region {
 void memmap_add(paddr_t base, paddr_t end, enum mem_kind kind);
 /* Changes the kind of the RAM in [base, end) (rounded outwards); what is not RAM is left alone. */
 void memmap_claim(paddr_t base, paddr_t end, enum mem_kind kind);
-/* Forgets all RAM at and above `end` (mem=). */
+/* Forgets all RAM at and above `end` (mem=), except the initial RAM disk's: loaders put it at the top of RAM, whatever mem= says. */
 void memmap_limit(paddr_t end);
 /* True when all of [base, end) is RAM. */
 bool memmap_is_ram(paddr_t base, paddr_t end);
