@@ -48,9 +48,9 @@ $(uapi_stamp):
 
 # Dispatch table, prototypes and names from one list.
 gen := $(O)/gen
-$(gen)/sys_protos.h: kernel/syscall/syscalls.tbl scripts/gen-syscalls
+$(gen)/sys_protos.h: kernel/syscall/syscalls.tbl scripts/gen-syscalls $(uapi_stamp)
 	@mkdir -p $(gen)
-	$(Q)scripts/gen-syscalls $(gen) < $<
+	$(Q)scripts/gen-syscalls $(gen) $(O)/uapi/asm/unistd_64.h < $<
 
 $(obj)/kernel/%.o: kernel/%.c $(gen)/sys_protos.h | $(uapi_stamp)
 	@mkdir -p $(@D)

@@ -24,6 +24,11 @@ static const syscall_fn table[TABLE_SIZE] = {
 #include "gen/sys_table.h"
 #undef SYSCALL
 
+/* Linux's names of all numbers, also of those that are not here. */
+static const char *const names[] = {
+#include "gen/sys_names.h"
+};
+
 /* Each unknown number is named once in the log; all those beyond the table share the last bit. Races only repeat a line. */
 static long unknown_call(u64 nr)
 {
@@ -31,7 +36,8 @@ static long unknown_call(u64 nr)
 	u64 bit = nr < TABLE_SIZE ? nr : TABLE_SIZE;
 	if (!bit_test(named, bit)) {
 		bit_set(named, bit);
-		pr_info("pando: %s[%d]: unknown system call %d (name unknown)\n", current->comm, current->tid, (int)nr);
+		pr_info("pando: %s[%d]: unknown system call %d (%s)\n", current->comm, current->tid, (int)nr,
+			nr < ARRAY_SIZE(names) && names[nr] ? names[nr] : "no such number");
 	}
 	return -ENOSYS;
 }
