@@ -205,8 +205,8 @@ static void stack_and_heap_after_the_parent_ended(void)
 	fill(p, MB, 3);
 	pid_t c = fork();
 	if (!c) {
+		pid_t mid = getpid();
 		if (!fork()) {
-			pid_t mid = getppid();
 			while (getppid() == mid)
 				msleep(1);
 			fill(p, MB, 4);

@@ -116,17 +116,15 @@ static void subreaper(void)
 	if (!mid) {
 		int flag = 1;
 		CHECK(prctl(PR_GET_CHILD_SUBREAPER, &flag) == 0 && flag == 0);
-		pid_t p = fork();
+		pid_t top = getppid(), me = getpid(), p = fork();
 		if (!p) {
-			while (getppid() == SHARED[0])
+			while (getppid() == me)
 				msleep(1);
-			_exit(getppid() == SHARED[1] ? 3 : 4);
+			_exit(getppid() == top ? 3 : 4);
 		}
 		SHARED[2] = p;
 		_exit(0);
 	}
-	SHARED[0] = mid;
-	SHARED[1] = getpid();
 	CHECK(EXITED(reap(mid), 0));
 	CHECK(waitpid(SHARED[2], &st, 0) == SHARED[2] && EXITED(st, 3));
 }

@@ -41,7 +41,7 @@ static void errors(void)
 	CHECK_ERR(munmap((void *)PG, 0), EINVAL);
 	CHECK(munmap((void *)(16 * PG), PG) == 0);
 	CHECK_ERR(mprotect((void *)(16 * PG), PG, PROT_READ), ENOMEM);
-	CHECK_ERR(mprotect((void *)1, PG, PROT_READ), EINVAL);
+	CHECK_ERR(syscall(SYS_mprotect, 1, PG, PROT_READ), EINVAL);
 	char *p = mmap(NULL, PG, PROT_READ, MAP_SHARED, ro, 0);
 	CHECK(p != MAP_FAILED);
 	CHECK_ERR(mprotect(p, PG, RW), EACCES);

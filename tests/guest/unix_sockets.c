@@ -7,6 +7,12 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+/* The calls themselves: musl copies messages, and so reads what is to be a wild pointer. */
+#define sendmsg(fd, m, flags) syscall(SYS_sendmsg, fd, m, flags)
+#define recvmsg(fd, m, flags) syscall(SYS_recvmsg, fd, m, flags)
+#define sendmmsg(fd, v, n, flags) syscall(SYS_sendmmsg, fd, v, n, flags)
+#define recvmmsg(fd, v, n, flags, t) syscall(SYS_recvmmsg, fd, v, n, flags, t)
+
 static int s[2];
 static char buf[300000];
 static void pair(int type) { CHECK(socketpair(AF_UNIX, type, 0, s) == 0); }
@@ -158,6 +164,7 @@ static void listen_connect_accept(void)
 	CHECK_ERR(getpeername(l, (void *)&a, &len), ENOTCONN);
 	struct sockaddr_un again = name_of("sock");
 	CHECK_ERR(bind(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&again, LEN(again)), EADDRINUSE);
+	again = name_of("other");
 	CHECK_ERR(bind(l, (void *)&again, LEN(again)), EINVAL);
 	close(l);
 	CHECK_ERR(connect_to(socket(AF_UNIX, SOCK_STREAM, 0), "sock"), ECONNREFUSED); /* the node is still there */
@@ -505,7 +512,7 @@ static void options(void)
 	struct timeval tv = { 0, 10000 }, got;
 	len = sizeof(got);
 	CHECK(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0);
-	CHECK(getsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &got, &len) == 0 && got.tv_usec == 10000);
+	CHECK(getsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &got, &len) == 0 && got.tv_usec >= 10000 && got.tv_usec <= 20000);
 	double a = now();
 	CHECK_ERR(read(s[0], buf, 1), EAGAIN);
 	CHECK(now() - a >= 0.009);

@@ -116,6 +116,7 @@ static void signal_to_the_waiting_parent_is_late(void)
 	CHECK(SHARED[0] == 0 && SHARED[1] == 1);
 }
 
+#pragma GCC diagnostic ignored "-Wclobbered"
 static void many(void)
 {
 	for (int i = 0; i < 100; i++) {
