@@ -43,8 +43,11 @@ int exec_script_parse(const u8 *b, struct exec_script *s)
 	while (end > 2 && blank(b[end - 1]))
 		end--;
 	u32 i = find_blank(b, 2, end, false);
-	if (i == end || !b[i])
+	if (i == end)
 		return -ENOEXEC;
+	/* The line is only "#!" and the file ends there: Linux opens the empty path, which is the current directory, and may not execute that. */
+	if (!b[i])
+		return -EACCES;
 	s->interp = i;
 	u32 j = word_end(b, i, end);
 	s->interp_len = j - i;

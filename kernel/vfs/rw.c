@@ -60,9 +60,7 @@ static long rw_buffer(u64 fd, uaddr_t buf, u64 count, bool write)
 	ssize_t n;
 	if (!(write ? file_writable(r.file) : file_readable(r.file)))
 		n = -EBADF;
-	else if ((s64)count < 0)
-		n = -EINVAL;
-	else if (!user_range_ok(buf, count))
+	else if (!user_range_ok(buf, count)) /* before the count's own sign, as on Linux: the range cannot be user memory then */
 		n = -EFAULT;
 	else {
 		iter_init_user(&it, buf, min(count, MAX_RW_COUNT));
@@ -89,10 +87,10 @@ static long rw_buffer_at(u64 fd, uaddr_t buf, u64 count, u64 pos, bool write)
 		n = -ESPIPE;
 	else if (!(write ? file_writable(r.file) : file_readable(r.file)))
 		n = -EBADF;
-	else if ((s64)count < 0 || (s64)(pos + count) < 0)
-		n = -EINVAL;
 	else if (!user_range_ok(buf, count))
 		n = -EFAULT;
+	else if ((s64)(pos + count) < 0)
+		n = -EINVAL;
 	else {
 		iter_init_user(&it, buf, min(count, MAX_RW_COUNT));
 		n = rw_at(r.file, &it, pos, write);
