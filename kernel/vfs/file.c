@@ -183,7 +183,7 @@ int file_create_anon(const char *name, u32 mode, const struct file_ops *ops, voi
 		return err;
 	err = inode_create(anon_mount->sb, mode, &i);
 	if (!err) {
-		i->fops = S_ISFIFO(mode) ? NULL : ops;
+		/* The inode gets no ops: /proc/PID/fd/N cannot open such a file again (-ENXIO), for what it is lies in this struct file. */
 		err = dentry_create(NULL, name, (u32)strlen(name), i, &d);
 		if (err)
 			inode_put(i);

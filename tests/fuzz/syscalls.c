@@ -2,10 +2,11 @@
  * The system call fuzzer: random calls with plausible and absurd arguments from many processes and threads. Runs on Pando only (it would wreck a real
  * machine). The kernel passes when it neither dies nor warns, every process can be killed and reaped afterwards, and nothing has leaked.
  *
- *	syscalls [-s SEED] [-r ROUNDS] [-n CALLS] [-p PROCESSES] [-t THREADS] [-u UID] [-c NUMBER] [-v]
+ *	syscalls [-s SEED] [-r ROUNDS] [-n CALLS] [-p PROCESSES] [-t THREADS] [-u UID] [-c NUMBER] [-v] [-S]
  *
  * Each round starts PROCESSES workers that make CALLS calls in each of THREADS threads, then kills everything. -c makes only that call, -v names each
- * call before it is made. Prints `ok fuzz ...` or `not ok fuzz: why`.
+ * call before it is made, -S says at the
+ * end how often each call was made and how often it did something. Prints `ok fuzz ...` or `not ok fuzz: why`.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,13 +46,14 @@
 
 static uint64_t seed = 1;
 static unsigned rounds = 1, calls = 2000, processes = 4, threads = 2, uid;
-static int only = -1, verbose;
+static int only = -1, verbose, statistics;
 static pid_t supervisor;
 
 /* What the processes of a round share. */
 static struct shared {
 	volatile unsigned births;
 	volatile uint64_t made;
+	struct { volatile unsigned tried, good; } per_call[512];
 } *shared;
 
 /* --- chance ------------------------------------------------------------------------------------------------------------------------------ */
@@ -190,6 +192,13 @@ static char *path_arg(void)
 	}
 	return p;
 }
+static char *string_arg(const char *s)
+{
+	char *p = place();
+	if (writable(p))
+		strcpy(p, s);
+	return p;
+}
 static char *time_arg(void)
 {
 	char *p = place();
@@ -316,19 +325,21 @@ static uint64_t mapped_range(void)
 /*
  * f fd, b buffer, z size, p path, v vector of strings, o open flags, m mode, n small number, t times, i iovec, c its count, M messages, a address, l its
  * length, L pointer to a length, s signal, S signal set, P pid, w any word, x noise of a struct, O offset, Q pointer to words, g address of a mapping,
- * G size of one, F flags, C clone_args, u user, k whence/clock/which, I ioctl number, j fcntl command, N poll array, 0 nothing
+ * G size of one, F flags, C clone_args, u user, k whence/clock/which, I ioctl number, j fcntl command, N poll array, A arch_prctl's code, D clone
+ * flags, E TLS, r protection, d T domain and type of a socket, y name of an xattr, Y file system, h idtype, V options of wait, X epoll_ctl's operation,
+ * H signalfd or -1, 8 the size of a signal set, 0 nothing
  */
 static const struct call { short nr; const char *args; } table[] = {
 	{ SYS_read, "fbz" }, { SYS_write, "fbz" }, { SYS_open, "pom" }, { SYS_close, "f" }, { SYS_stat, "pb" }, { SYS_fstat, "fb" }, { SYS_lstat, "pb" },
 	{ SYS_poll, "Nct" }, { SYS_lseek, "fOk" }, { SYS_mmap, "gGnFfO" }, { SYS_mprotect, "gGn" }, { SYS_munmap, "gG" }, { SYS_brk, "g" },
-	{ SYS_rt_sigaction, "sxxn" }, { SYS_rt_sigprocmask, "kSSn" }, { SYS_ioctl, "fIx" }, { SYS_pread64, "fbzO" },
+	{ SYS_rt_sigaction, "sxx8" }, { SYS_rt_sigprocmask, "kSS8" }, { SYS_ioctl, "fIx" }, { SYS_pread64, "fbzO" },
 	{ SYS_pwrite64, "fbzO" }, { SYS_readv, "fic" }, { SYS_writev, "fic" }, { SYS_access, "pn" }, { SYS_pipe, "b" }, { SYS_select, "nxxxt" },
 	{ SYS_sched_yield, "" }, { SYS_mremap, "gGGng" }, { SYS_msync, "gGn" }, { SYS_mincore, "gGb" }, { SYS_madvise, "gGn" }, { SYS_dup, "f" },
 	{ SYS_dup2, "fn" }, { SYS_nanosleep, "tb" }, { SYS_getitimer, "kb" }, { SYS_alarm, "n" }, { SYS_setitimer, "ktb" }, { SYS_sendfile, "ffQz" },
-	{ SYS_socket, "nnn" }, { SYS_connect, "fal" }, { SYS_accept, "faL" }, { SYS_sendto, "fbzFal" }, { SYS_recvfrom, "fbzFaL" }, { SYS_sendmsg, "fMF" },
+	{ SYS_socket, "dT0" }, { SYS_connect, "fal" }, { SYS_accept, "faL" }, { SYS_sendto, "fbzFal" }, { SYS_recvfrom, "fbzFaL" }, { SYS_sendmsg, "fMF" },
 	{ SYS_recvmsg, "fMF" }, { SYS_shutdown, "fn" }, { SYS_bind, "fal" }, { SYS_listen, "fn" }, { SYS_getsockname, "faL" }, { SYS_getpeername, "faL" },
-	{ SYS_socketpair, "nnnb" }, { SYS_setsockopt, "fnnbl" }, { SYS_getsockopt, "fnnbL" }, { SYS_execve, "pvv" },
-	{ SYS_wait4, "PbFb" }, { SYS_kill, "Ps" }, { SYS_uname, "b" }, { SYS_fcntl, "fjx" }, { SYS_fcntl, "fjw" }, { SYS_flock, "fn" }, { SYS_fsync, "f" },
+	{ SYS_socketpair, "dT0b" }, { SYS_setsockopt, "fnnbl" }, { SYS_getsockopt, "fnnbL" }, { SYS_execve, "pvv" },
+	{ SYS_wait4, "PbVb" }, { SYS_kill, "Ps" }, { SYS_uname, "b" }, { SYS_fcntl, "fjx" }, { SYS_fcntl, "fjw" }, { SYS_flock, "fn" }, { SYS_fsync, "f" },
 	{ SYS_truncate, "pO" }, { SYS_ftruncate, "fO" }, { SYS_getdents, "fbz" }, { SYS_getcwd, "bz" }, { SYS_chdir, "p" }, { SYS_fchdir, "f" },
 	{ SYS_rename, "pp" }, { SYS_mkdir, "pm" }, { SYS_rmdir, "p" }, { SYS_creat, "pm" }, { SYS_link, "pp" }, { SYS_unlink, "p" }, { SYS_symlink, "pp" },
 	{ SYS_readlink, "pbz" }, { SYS_chmod, "pm" }, { SYS_fchmod, "fm" }, { SYS_chown, "puu" }, { SYS_fchown, "fuu" }, { SYS_lchown, "puu" },
@@ -336,30 +347,30 @@ static const struct call { short nr; const char *args; } table[] = {
 	{ SYS_syslog, "nbz" }, { SYS_setuid, "u" }, { SYS_setgid, "u" }, { SYS_setpgid, "PP" }, { SYS_setsid, "" }, { SYS_setreuid, "uu" },
 	{ SYS_setregid, "uu" }, { SYS_getgroups, "nb" }, { SYS_setgroups, "nx" }, { SYS_setresuid, "uuu" }, { SYS_getresuid, "bbb" }, { SYS_setresgid, "uuu" },
 	{ SYS_getresgid, "bbb" }, { SYS_getpgid, "P" }, { SYS_setfsuid, "u" }, { SYS_setfsgid, "u" }, { SYS_getsid, "P" }, { SYS_capget, "xb" },
-	{ SYS_capset, "xx" }, { SYS_rt_sigpending, "bn" }, { SYS_rt_sigtimedwait, "Sbtn" }, { SYS_rt_sigqueueinfo, "Psx" }, { SYS_rt_sigsuspend, "Sn" },
+	{ SYS_capset, "xx" }, { SYS_rt_sigpending, "b8" }, { SYS_rt_sigtimedwait, "Sbt8" }, { SYS_rt_sigqueueinfo, "Psx" }, { SYS_rt_sigsuspend, "S8" },
 	{ SYS_sigaltstack, "xb" }, { SYS_utime, "pt" }, { SYS_mknod, "pmw" }, { SYS_personality, "F" }, { SYS_statfs, "pb" }, { SYS_fstatfs, "fb" },
 	{ SYS_getpriority, "nP" }, { SYS_setpriority, "nPn" }, { SYS_sched_setparam, "PQ" }, { SYS_sched_getparam, "Pb" }, { SYS_sched_setscheduler, "PnQ" },
 	{ SYS_sched_getscheduler, "P" }, { SYS_sched_get_priority_max, "n" }, { SYS_sched_rr_get_interval, "Pb" }, { SYS_mlock, "gG" }, { SYS_munlock, "gG" },
 	{ SYS_mlockall, "n" }, { SYS_munlockall, "" }, { SYS_prctl, "nwwww" }, { SYS_prctl, "nbwww" }, { SYS_arch_prctl, "Ab" }, { SYS_setrlimit, "nx" },
-	{ SYS_chroot, "p" }, { SYS_sync, "" }, { SYS_mount, "pppFp" }, { SYS_umount2, "pn" }, { SYS_sethostname, "bz" }, { SYS_setdomainname, "bz" },
-	{ SYS_gettid, "" }, { SYS_readahead, "fOz" }, { SYS_setxattr, "ppbzn" }, { SYS_lsetxattr, "ppbzn" }, { SYS_fsetxattr, "fpbzn" },
-	{ SYS_getxattr, "ppbz" }, { SYS_fgetxattr, "fpbz" }, { SYS_listxattr, "pbz" }, { SYS_flistxattr, "fbz" }, { SYS_removexattr, "pp" },
-	{ SYS_fremovexattr, "fp" }, { SYS_tkill, "Ps" }, { SYS_time, "b" }, { SYS_futex, "QnntQn" }, { SYS_sched_setaffinity, "PzQ" },
+	{ SYS_chroot, "p" }, { SYS_sync, "" }, { SYS_mount, "ppYFp" }, { SYS_umount2, "pn" }, { SYS_sethostname, "bz" }, { SYS_setdomainname, "bz" },
+	{ SYS_gettid, "" }, { SYS_readahead, "fOz" }, { SYS_setxattr, "pybzn" }, { SYS_lsetxattr, "pybzn" }, { SYS_fsetxattr, "fybzn" },
+	{ SYS_getxattr, "pybz" }, { SYS_fgetxattr, "fybz" }, { SYS_listxattr, "pbz" }, { SYS_flistxattr, "fbz" }, { SYS_removexattr, "py" },
+	{ SYS_fremovexattr, "fy" }, { SYS_tkill, "Ps" }, { SYS_time, "b" }, { SYS_futex, "QnntQn" }, { SYS_sched_setaffinity, "PzQ" },
 	{ SYS_sched_getaffinity, "Pzb" }, { SYS_epoll_create, "n" }, { SYS_getdents64, "fbz" }, { SYS_set_tid_address, "b" }, { SYS_restart_syscall, "" },
 	{ SYS_fadvise64, "fOzn" }, { SYS_timer_create, "kxQ" }, { SYS_timer_settime, "nntb" }, { SYS_timer_gettime, "nb" }, { SYS_timer_getoverrun, "n" },
 	{ SYS_timer_delete, "n" }, { SYS_clock_gettime, "kb" }, { SYS_clock_getres, "kb" }, { SYS_clock_nanosleep, "kntb" },
-	{ SYS_epoll_wait, "fbnn" }, { SYS_epoll_ctl, "fnfx" }, { SYS_tgkill, "PPs" }, { SYS_utimes, "pt" }, { SYS_waitid, "nPbFb" }, { SYS_openat, "fpom" },
+	{ SYS_epoll_wait, "fbnn" }, { SYS_epoll_ctl, "fXfx" }, { SYS_tgkill, "PPs" }, { SYS_utimes, "pt" }, { SYS_waitid, "hPbVb" }, { SYS_openat, "fpom" },
 	{ SYS_mkdirat, "fpm" }, { SYS_mknodat, "fpmw" }, { SYS_fchownat, "fpuuF" }, { SYS_futimesat, "fpt" }, { SYS_newfstatat, "fpbF" },
 	{ SYS_unlinkat, "fpF" }, { SYS_renameat, "fpfp" }, { SYS_linkat, "fpfpF" }, { SYS_symlinkat, "pfp" }, { SYS_readlinkat, "fpbz" },
-	{ SYS_fchmodat, "fpm" }, { SYS_faccessat, "fpn" }, { SYS_pselect6, "nxxxtQ" }, { SYS_ppoll, "NctSn" }, { SYS_set_robust_list, "xz" },
-	{ SYS_get_robust_list, "Pbb" }, { SYS_utimensat, "fptF" }, { SYS_epoll_pwait, "fbnnSn" }, { SYS_signalfd, "fSn" }, { SYS_timerfd_create, "kF" },
+	{ SYS_fchmodat, "fpm" }, { SYS_faccessat, "fpn" }, { SYS_pselect6, "nxxxtQ" }, { SYS_ppoll, "NctS8" }, { SYS_set_robust_list, "xz" },
+	{ SYS_get_robust_list, "Pbb" }, { SYS_utimensat, "fptF" }, { SYS_epoll_pwait, "fbnnS8" }, { SYS_signalfd, "HS8" }, { SYS_timerfd_create, "kF" },
 	{ SYS_eventfd, "n" }, { SYS_fallocate, "fnOO" }, { SYS_timerfd_settime, "fntb" }, { SYS_timerfd_gettime, "fb" }, { SYS_accept4, "faLF" },
-	{ SYS_signalfd4, "fSnF" }, { SYS_eventfd2, "nF" }, { SYS_epoll_create1, "F" }, { SYS_dup3, "fnF" }, { SYS_pipe2, "bF" }, { SYS_preadv, "ficOw" },
+	{ SYS_signalfd4, "HS8F" }, { SYS_eventfd2, "nF" }, { SYS_epoll_create1, "F" }, { SYS_dup3, "fnF" }, { SYS_pipe2, "bF" }, { SYS_preadv, "ficOw" },
 	{ SYS_pwritev, "ficOw" }, { SYS_rt_tgsigqueueinfo, "PPsx" }, { SYS_recvmmsg, "fMnFt" }, { SYS_prlimit64, "Pnxb" }, { SYS_syncfs, "f" },
 	{ SYS_sendmmsg, "fMnF" }, { SYS_getcpu, "bbb" }, { SYS_renameat2, "fpfpn" }, { SYS_getrandom, "bzF" }, { SYS_memfd_create, "pF" },
 	{ SYS_execveat, "fpvvF" }, { SYS_copy_file_range, "fQfQzF" }, { SYS_preadv2, "ficOwF" }, { SYS_pwritev2, "ficOwF" }, { SYS_statx, "fpFwb" },
 	{ SYS_pidfd_send_signal, "fsxF" }, { SYS_pidfd_open, "PF" }, { SYS_clone3, "Cz" }, { SYS_close_range, "nnn" }, { SYS_openat2, "fpxz" },
-	{ SYS_faccessat2, "fpnF" }, { SYS_epoll_pwait2, "fbntSn" }, { 452 /* fchmodat2 */, "fpmF" }, { SYS_fork, "" }, { SYS_vfork, "" }, { SYS_clone, "DgbbE" },
+	{ SYS_faccessat2, "fpnF" }, { SYS_epoll_pwait2, "fbntS8" }, { 452 /* fchmodat2 */, "fpmF" }, { SYS_fork, "" }, { SYS_vfork, "" }, { SYS_clone, "DgbbE" },
 	{ SYS_clock_settime, "kt" }, { SYS_pause, "" }, { SYS_exit, "n" }, { SYS_exit_group, "n" }, { SYS_rt_sigreturn, "" },
 };
 
@@ -407,6 +418,15 @@ static uint64_t argument(char kind)
 	case 'A': return one_in(4) ? odd_word() : 0x1003 + below(2);
 	case 'D': return (one_in(2) ? rnd() & rnd() & 0xffffff00 : 0) | below(70);
 	case 'E': return (uintptr_t)place();
+	case '8': return 8;
+	case 'd': return one_in(6) ? below(20) : AF_UNIX;
+	case 'T': return (const uint64_t[]){ SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW }[below(4)] | (one_in(8) ? flag_word() : SOCK_NONBLOCK);
+	case 'y': return (uintptr_t)string_arg((const char *[]){ "user.a", "user.b", "trusted.c", "security.d", "user.", "x", "", "system.posix_acl_access" }[below(8)]);
+	case 'Y': return (uintptr_t)string_arg((const char *[]){ "tmpfs", "proc", "devpts", "sysfs", "devtmpfs", "none", "ext4", "" }[below(8)]);
+	case 'h': return one_in(8) ? odd_word() : below(4);
+	case 'V': return one_in(4) ? flag_word() : (const uint64_t[]){ 1, 4 | 1, 4 | 2 | 8 | 1, 0x40000001, 0x20000005, 0x01000005 }[below(6)];
+	case 'X': return one_in(8) ? odd_word() : 1 + below(3);
+	case 'H': return one_in(2) ? (uint64_t)-1 : (uint64_t)an_fd();
 	case 'r': return (uint64_t)prots[below(NELEM(prots))];
 	default: return 0;
 	}
@@ -525,6 +545,10 @@ static void one_call(void)
 		return;
 	}
 	long ret = raw(nr, a);
+	if (nr >= 0 && nr < 512) {
+		shared->per_call[nr].tried++;
+		shared->per_call[nr].good += (unsigned long)ret < -4095UL;
+	}
 	/* New descriptors replace old ones. */
 	if (ret > 2 && ret < 1000 && strchr("po", kinds[0]) && nr_fds == MAX_FDS)
 		fds[below(MAX_FDS)] = (int)ret;
@@ -647,7 +671,7 @@ static void worker(unsigned round, unsigned index)
 
 /* --- the supervisor ---------------------------------------------------------------------------------------------------------------------- */
 
-static int failed;
+static int failed, counts;
 static uint64_t total;
 static void say(const char *fmt, ...)
 {
@@ -680,10 +704,7 @@ static void show(const char *path)
 static uint64_t count(const char *name)
 {
 	char b[4096], key[64];
-	int fd = open("/proc/pando", O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, b, sizeof(b) - 1);
-	if (fd >= 0)
-		close(fd);
+	ssize_t n = pread(counts, b, sizeof(b) - 1, 0); /* open since the start: the workers may hide /proc */
 	if (n <= 0)
 		return 0;
 	b[n] = 0;
@@ -788,7 +809,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "syscalls: this is no Pando; it would do harm\n");
 		return 2;
 	}
-	while ((c = getopt(argc, argv, "s:r:n:p:t:u:c:v")) != -1)
+	while ((c = getopt(argc, argv, "s:r:n:p:t:u:c:vS")) != -1)
 		switch (c) {
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'r': rounds = (unsigned)atoi(optarg); break;
@@ -798,12 +819,16 @@ int main(int argc, char **argv)
 		case 'u': uid = (unsigned)atoi(optarg); break;
 		case 'c': only = atoi(optarg); break;
 		case 'v': verbose = 1; break;
+		case 'S': statistics = 1; break;
 		default: return 2;
 		}
 	supervisor = getpid();
 	dup2(2, 1000);
 	dup2(1, 1001);
 	fcntl(1001, F_SETFD, FD_CLOEXEC);
+	dup2(open("/proc/pando", O_RDONLY | O_CLOEXEC), 1002);
+	counts = 1002;
+	fcntl(counts, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	int adj = open("/proc/self/oom_score_adj", O_WRONLY);
 	if (adj >= 0 && write(adj, "-1000", 5) < 0)
@@ -826,6 +851,9 @@ int main(int argc, char **argv)
 			failed = 1;
 		}
 	}
+	for (int i = 0; statistics && i < 512; i++)
+		if (shared->per_call[i].tried)
+			say("call %d: %u of %u\n", i, shared->per_call[i].good, shared->per_call[i].tried);
 	if (!failed)
 		say("ok fuzz seed %lu, %lu calls\n", seed, total);
 	return failed;
