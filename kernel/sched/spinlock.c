@@ -1,5 +1,6 @@
 /*
- * Spinlocks: the contended path, and the debug checks. Entry points: spin_wait(), spin_debug_acquire(), spin_debug_release().
+ * Spinlocks: the contended path, and the debug checks. Entry points: spin_wait(), spin_debug_acquire(), spin_debug_tried(),
+ * spin_debug_release().
  * Each CPU lists the locks it holds. An interrupt handler's locks lie above those of the code it interrupted and are ranked only among
  * themselves; taking a lock that the interrupted code holds is a certain deadlock and is caught.
  */
@@ -28,6 +29,13 @@ void spin_wait(struct spinlock *l)
 /* The low bits of a `held` slot say how deep in interrupts it was taken; lock addresses are multiples of 4, so they are free. */
 #define DEPTH_MASK 3UL
 
+static void note_held(struct cpu *c, struct spinlock *l, u64 depth)
+{
+	if (c->lock_depth >= ARRAY_SIZE(c->held))
+		panic("too many spinlocks held");
+	c->held[c->lock_depth++] = (void *)((u64)l | depth);
+}
+
 void spin_debug_acquire(struct spinlock *l, bool nested)
 {
 	u64 f = irq_save();
@@ -44,9 +52,15 @@ void spin_debug_acquire(struct spinlock *l, bool nested)
 		if ((top & DEPTH_MASK) == depth && (nested ? l->rank < rank : l->rank <= rank))
 			panic("spinlock of rank %u taken while one of rank %u is held", l->rank, rank);
 	}
-	if (c->lock_depth >= ARRAY_SIZE(c->held))
-		panic("too many spinlocks held");
-	c->held[c->lock_depth++] = (void *)((u64)l | depth);
+	note_held(c, l, depth);
+	irq_restore(f);
+}
+
+/* A trylock got l. It cannot deadlock, so nothing is asserted: a handler may even take what the code it interrupted was just about to take. */
+void spin_debug_tried(struct spinlock *l)
+{
+	u64 f = irq_save();
+	note_held(this_cpu(), l, min(this_cpu()->irq_depth, 3u));
 	irq_restore(f);
 }
 

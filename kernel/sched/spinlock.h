@@ -18,12 +18,15 @@ static inline void spin_init(struct spinlock *l, enum lock_rank rank) { l->locke
 
 /* Debug builds: assert rising ranks / that the lock is held. Release builds: nothing. sched/spinlock.c */
 void spin_debug_acquire(struct spinlock *l, bool nested);
+void spin_debug_tried(struct spinlock *l);
 void spin_debug_release(struct spinlock *l);
 #ifdef PANDO_DEBUG
 static inline void spin_check_acquire(struct spinlock *l, bool nested) { spin_debug_acquire(l, nested); }
+static inline void spin_check_tried(struct spinlock *l) { spin_debug_tried(l); }
 static inline void spin_check_release(struct spinlock *l) { spin_debug_release(l); }
 #else
 static inline void spin_check_acquire(struct spinlock *l, bool nested) { (void)l; (void)nested; }
+static inline void spin_check_tried(struct spinlock *l) { (void)l; }
 static inline void spin_check_release(struct spinlock *l) { (void)l; }
 #endif
 /* The contended path. */
@@ -47,7 +50,7 @@ static inline bool spin_trylock_irqsave(struct spinlock *l, u64 *f)
 {
 	*f = irq_save();
 	if (spin_trylock_raw(l)) {
-		spin_check_acquire(l, true);
+		spin_check_tried(l);
 		return true;
 	}
 	irq_restore(*f);
