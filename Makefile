@@ -52,7 +52,12 @@ $(gen)/sys_protos.h: kernel/syscall/syscalls.tbl scripts/gen-syscalls $(uapi_sta
 	@mkdir -p $(gen)
 	$(Q)scripts/gen-syscalls $(gen) $(O)/uapi/asm/unistd_64.h < $<
 
-$(obj)/kernel/%.o: kernel/%.c $(gen)/sys_protos.h | $(uapi_stamp)
+# The trace's records and their table from another one.
+$(gen)/trace_events.h: kernel/trace/events.tbl scripts/gen-trace
+	@mkdir -p $(gen)
+	$(Q)scripts/gen-trace $(gen) < $<
+
+$(obj)/kernel/%.o: kernel/%.c $(gen)/sys_protos.h $(gen)/trace_events.h | $(uapi_stamp)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(KCFLAGS) -MMD -MP -c $< -o $@

@@ -26,7 +26,7 @@ unit_name = $(notdir $(patsubst %_test,%,$(1)))
 unit_sources = $(addprefix kernel/,$(or $(test_$(call unit_name,$(1))),$(dir $(1))$(call unit_name,$(1)).c))
 
 .SECONDEXPANSION:
-$(unit_tests): $(O)/unit/%: kernel/%.c $$(call unit_sources,$$*) scripts/tests.mk | $(uapi_stamp) $(gen)/sys_protos.h
+$(unit_tests): $(O)/unit/%: kernel/%.c $$(call unit_sources,$$*) scripts/tests.mk | $(uapi_stamp) $(gen)/sys_protos.h $(gen)/trace_events.h
 	@mkdir -p $(@D)
 	@echo "  UNIT  $(@:$(O)/unit/%=%)"
 	$(Q)$(CC) $(unit_cflags) -MMD -MP $(filter %.c,$^) -o $@ -lcmocka -lpthread

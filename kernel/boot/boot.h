@@ -28,6 +28,8 @@ struct boot_params {
 	int loglevel;                     /* what log_console_level becomes */
 	u64 mem_limit;                    /* bytes, 0 = all */
 	u32 max_cpus;
+	u32 trace_events;                 /* pando.trace=: bit per event for the host, 0 = no trace */
+	bool trace_lossy;                 /* ... the host may miss some rather than make anybody wait */
 	bool serial_console;              /* no console= at all, or one that names a serial port */
 	const char *consoles[4];          /* values of console= in order */
 	u32 nr_consoles;
@@ -38,6 +40,16 @@ struct boot_params {
 extern struct boot_params boot_params;
 /* Pure: parses `cmdline` in place (the strings stay in use) into p. */
 void boot_parse_params(char *cmdline, struct boot_params *p);
+
+/* One row of the boot's lists. */
+struct boot_row {
+	const char *name;
+	void (*run)(void);
+};
+/* Runs it and traces how long it took. */
+void boot_run_row(const struct boot_row *row);
+/* trace.c: as pando.trace= says, gives the trace its rings and begins. After the row "memory" */
+void boot_trace_start(void);
 
 /* Process 1's function, and the completion it waits for until kthreadd exists. */
 void kernel_init(void *unused);

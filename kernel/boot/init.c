@@ -8,7 +8,6 @@
 #include "arch/x86_64/init.h"
 #include "boot/boot.h"
 #include "drivers/virtio/virtio.h"
-#include "drivers/virtio/virtio.h"
 #include "fs/devpts.h"
 #include "fs/devtmpfs.h"
 #include "fs/initramfs.h"
@@ -124,10 +123,12 @@ static void run_first_program(void)
 	panic("No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.");
 }
 
+void hook_machine_down(void) { virtio_trace_flush(); }
+
 static void find_devices(void) { virtio_init(boot_info.cmdline); }
 
 /* Everything that may sleep, in order: file systems before the drivers whose nodes they hold, the root's contents, then process 1's descriptors. */
-static const struct { const char *name; void (*run)(void); } late_order[] = {
+static const struct boot_row late_order[] = {
 	{ "CPUs", start_cpus },
 	{ "devtmpfs", devtmpfs_init },
 	{ "procfs", procfs_init },
@@ -139,6 +140,7 @@ static const struct { const char *name; void (*run)(void); } late_order[] = {
 	{ "root directory", default_root },
 	{ "initramfs", unpack_root },
 	{ "device ports", virtio_wait_ports },
+	{ "trace", virtio_trace_start },
 	{ "console", open_console },
 };
 
@@ -148,6 +150,6 @@ void kernel_init(void *unused)
 	if (boot_params.too_many)
 		panic("Too many boot init vars at `%s'", boot_params.too_many);
 	for (u32 i = 0; i < ARRAY_SIZE(late_order); i++)
-		late_order[i].run();
+		boot_run_row(&late_order[i]);
 	run_first_program();
 }

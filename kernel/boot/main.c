@@ -87,13 +87,14 @@ static void init_sched(void)
 }
 
 /* One row per step, top to bottom. Interrupts are off until the row "interrupts"; nothing may sleep before process 1 runs. */
-static const struct { const char *name; void (*run)(void); } init_order[] = {
+static const struct boot_row init_order[] = {
 	{ "parameters", init_params },
 	{ "memory map", init_memory_map },
 	{ "page tables", arch_paging_init },
 	{ "platform", init_platform },
 	{ "banner", init_banner },
 	{ "memory", init_memory },
+	{ "trace", boot_trace_start },
 	{ "scheduler", init_sched },
 	{ "clock", clock_init },
 	{ "processes", proc_init },
@@ -122,7 +123,7 @@ void start_kernel(paddr_t start_info)
 	boot_console_init();
 	boot_read_info(start_info);
 	for (u32 i = 0; i < ARRAY_SIZE(init_order); i++)
-		init_order[i].run();
+		boot_run_row(&init_order[i]);
 	rest_init();
 }
 

@@ -5,6 +5,7 @@
  */
 #include "boot/boot.h"
 
+#include "gen/trace_events.h"
 #include "lib/string.h"
 
 /* Parameters that Linux knows and that say nothing to this kernel: taken, so that they do not end up in process 1's environment. */
@@ -99,6 +100,27 @@ static void add_console(struct boot_params *p, const char *value)
 		p->consoles[ARRAY_SIZE(p->consoles) - 1] = value; /* the last one counts */
 }
 
+/* "fork,exec,sched,lossy": classes of events and how to keep them. Unknown words are left out. */
+static void trace_param(struct boot_params *p, const char *value)
+{
+	static const struct { const char *name; u32 events; } classes[] = {
+		{ "fork", TRACE_CLASS_fork }, { "exec", TRACE_CLASS_exec }, { "exit", TRACE_CLASS_exit },
+		{ "cow", TRACE_CLASS_cow }, { "sched", TRACE_CLASS_sched },
+	};
+	p->trace_events = TRACE_CLASS_meta;
+	while (*value) {
+		size_t n = 0;
+		while (value[n] && value[n] != ',')
+			n++;
+		for (u32 i = 0; i < ARRAY_SIZE(classes); i++)
+			if (strlen(classes[i].name) == n && !strncmp(value, classes[i].name, n))
+				p->trace_events |= classes[i].events;
+		if (n == 5 && !strncmp(value, "lossy", n))
+			p->trace_lossy = true;
+		value += n + (value[n] == ',');
+	}
+}
+
 /* One that this kernel acts on: true when it was. */
 static bool known_with_value(struct boot_params *p, const char *name, const char *value)
 {
@@ -120,6 +142,8 @@ static bool known_with_value(struct boot_params *p, const char *name, const char
 	} else if (name_is(name, "maxcpus") || name_is(name, "nr_cpus")) {
 		s64 n = to_int(value);
 		p->max_cpus = min(p->max_cpus, (u32)max(n, (s64)1));
+	} else if (name_is(name, "pando.trace")) {
+		trace_param(p, value);
 	} else {
 		return false;
 	}

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "boot/boot.h"
+#include "gen/trace_events.h"
 
 static char text[CMDLINE_MAX];
 static struct boot_params p;
@@ -89,10 +90,22 @@ static void too_many(void **state)
 	(void)state;
 }
 
+static void trace_parameter(void **state)
+{
+	parse("pando.trace=fork,exec,nonsense,lossy x=1");
+	assert_int_equal(p.trace_events, TRACE_CLASS_meta | TRACE_CLASS_fork | TRACE_CLASS_exec);
+	assert_true(p.trace_lossy);
+	parse("pando.trace=");
+	assert_int_equal(p.trace_events, TRACE_CLASS_meta);
+	parse("quiet");
+	assert_int_equal(p.trace_events, 0);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),      cmocka_unit_test(kernel_parameters), cmocka_unit_test(the_rest_is_inits),
+		cmocka_unit_test(defaults),      cmocka_unit_test(kernel_parameters), cmocka_unit_test(trace_parameter), cmocka_unit_test(the_rest_is_inits),
 		cmocka_unit_test(other_consoles), cmocka_unit_test(too_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

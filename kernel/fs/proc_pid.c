@@ -7,6 +7,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/trace_points.h"
 
 /* Positions of the numbered entries of a directory: LIST_BASE + number. All fixed entries lie below. */
 #define LIST_BASE 256u
@@ -143,6 +144,8 @@ static int store_comm(const struct proc_node *n, char *buf, size_t len)
 		return -EINVAL;
 	spin_lock(&n->task->alloc_lock);
 	str_copy(n->task->comm, buf, sizeof(n->task->comm));
+	if (trace_on(comm))
+		trace_comm(n->task);
 	spin_unlock(&n->task->alloc_lock);
 	return 0;
 }

@@ -44,6 +44,8 @@ typedef u64 paddr_t;
 #define __must_check __attribute__((warn_unused_result))
 #define __section(s) __attribute__((section(s)))
 #define __used __attribute__((used))
+/* Rarely called: kept out of its callers and away from hot code. */
+#define __cold __attribute__((noinline, cold))
 #define __unused __attribute__((unused))
 
 #endif

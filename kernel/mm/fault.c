@@ -24,6 +24,7 @@
 #include "lib/string.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
+#include "sched/trace_pace.h"
 
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
@@ -67,6 +68,23 @@ static int install_private(struct mm *mm, const struct vma *v, u64 addr, pte_t *
 	return 0;
 }
 
+enum cow_kind { COW_COPIED, COW_TAKEN, COW_ZERO, COW_FILE }; /* as events.tbl says */
+static void __cold trace_cow(const struct mm *mm, u64 addr, enum cow_kind kind)
+{
+	TRACE_RECORD(cow_fault, e);
+	e.addr = addr;
+	e.fork_id = mm->fork_id;
+	e.kind = kind;
+	trace_write(&e.h);
+}
+
+static inline int traced_cow(int err, const struct mm *mm, u64 addr, enum cow_kind kind)
+{
+	if (trace_on(cow_fault) && !err)
+		trace_cow(mm, addr, kind);
+	return err;
+}
+
 /* => pt_lock; *e populated, on an exclusive path, not writable, and a write is wanted. Breaks copy-on-write. */
 static int handle_cow(struct mm *mm, const struct vma *v, u64 addr, pte_t *e)
 {
@@ -75,14 +93,14 @@ static int handle_cow(struct mm *mm, const struct vma *v, u64 addr, pte_t *e)
 	if (old & PTE_SPECIAL) {
 		if (v->special)
 			return -EACCES;
-		return install_private(mm, v, addr, e, NULL);
+		return traced_cow(install_private(mm, v, addr, e, NULL), mm, addr, COW_ZERO);
 	}
 	if ((old & PTE_SHARED) || (p->kind == PAGE_USER && atomic_read_acquire(&p->refs) == 1)) {
 		WRITE_ONCE(*e, old | PTE_W | PTE_D);
 		arch_flush_page(addr);
-		return 0;
+		return old & PTE_SHARED ? 0 : traced_cow(0, mm, addr, COW_TAKEN);
 	}
-	return install_private(mm, v, addr, e, p);
+	return traced_cow(install_private(mm, v, addr, e, p), mm, addr, p->kind == PAGE_USER ? COW_COPIED : COW_FILE);
 }
 
 /* => pt_lock; *e empty, on an exclusive path. cached: the page-cache page with a reference that passes to the entry (returned through *used). */
@@ -97,8 +115,10 @@ static int handle_empty(struct mm *mm, const struct vma *v, u64 addr, u32 access
 		pt_set(e, page_phys(zero_page) | bits | PTE_SPECIAL);
 		return 0;
 	}
-	if (!cached || ((access & FAULT_WRITE) && !(v->flags & VM_SHARED)))
-		return install_private(mm, v, addr, e, cached);
+	if (!cached)
+		return install_private(mm, v, addr, e, NULL);
+	if ((access & FAULT_WRITE) && !(v->flags & VM_SHARED))
+		return traced_cow(install_private(mm, v, addr, e, cached), mm, addr, COW_FILE);
 	if ((v->flags & VM_SHARED) && (v->flags & VM_WRITE))
 		bits |= PTE_W | PTE_D;
 	pt_set(e, page_phys(cached) | bits);
@@ -276,6 +296,8 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 	int ret = fault_or_oom(t->mm, addr, access, &major);
 	t->min_faults += !major;
 	t->maj_faults += major;
+	if (!t->uaccess_disabled)
+		trace_pace();
 	if (!ret)
 		return;
 	if (user)

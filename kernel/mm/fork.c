@@ -5,6 +5,9 @@
 #include "lib/string.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
+#include "trace/trace.h"
+
+static atomic_t fork_ids; /* forks numbered so far */
 
 /* Copies what the literature calls the layout fields. */
 static void copy_layout(struct mm *child, const struct mm *old)
@@ -67,6 +70,8 @@ int dup_mm(struct mm *old, struct mm **out)
 	vma_map_share(&child->map, &old->map);
 	child->fork_tables_shared = pt_share(old, child);
 	child->fork_vmas = vma_count(&old->map);
+	if (trace_on(birth))
+		child->fork_id = old->fork_id = (u32)atomic_add_return(&fork_ids, 1);
 	/* The child is not published: nobody else can take its lock, but the helpers below want it held. */
 	if (old->special_fork) {
 		down_write_nested(&child->mmap_lock);

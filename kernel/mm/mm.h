@@ -39,6 +39,7 @@ struct mm {
 	struct list_head all;       /* all_mms_lock: list of every mm */
 	/* what fork did, for the birth record */
 	u32 fork_tables_shared, fork_vmas;
+	u32 fork_id;                /* mmap_lock: number of the latest fork that it took part in while births were traced, 0 = none */
 };
 
 /* References to struct file held by VMAs and mm->exe go through these; registered once by vfs. */

@@ -32,6 +32,7 @@
 #include "lib/string.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
+#include "trace/trace.h"
 
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
 
@@ -76,8 +77,18 @@ struct dropped {
 	u32 n;
 };
 
+static void __cold trace_unshare(const struct mm *mm, u64 addr, const struct page *table)
+{
+	TRACE_RECORD(pt_unshare, e);
+	e.addr = addr;
+	e.fork_id = mm->fork_id;
+	e.level = (u16)table->table.level;
+	e.entries = table->table.present;
+	trace_write(&e.h);
+}
+
 /* Gives *slot's shared child a private copy. => pt_lock; *slot lies in an exclusive table */
-static int unshare(pte_t *slot, struct page *old, struct dropped *d)
+static int unshare(struct mm *mm, u64 addr, pte_t *slot, struct page *old, struct dropped *d)
 {
 	u32 level = old->table.level;
 	struct page *new = alloc_page(PAGE_TABLE);
@@ -104,6 +115,8 @@ static int unshare(pte_t *slot, struct page *old, struct dropped *d)
 		to[i] = v;
 	}
 	*slot = page_phys(new) | PTE_TABLE;
+	if (trace_on(pt_unshare))
+		trace_unshare(mm, addr, new);
 	d->t[d->n++] = old;
 	return 0;
 }
@@ -129,7 +142,7 @@ static int walk_exclusive(struct mm *mm, u64 addr, u32 level, bool create, struc
 		} else {
 			child = pte_page(*e);
 			if (atomic_read_acquire(&child->refs) > 1) {
-				int err = unshare(e, child, d);
+				int err = unshare(mm, addr, e, child, d);
 				if (err)
 					return err;
 				child = pte_page(*e);

@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "proc/steps.h"
+#include "proc/trace_points.h"
 #include "uapi/newer.h"
 
 _Static_assert(TASK_SIZE_MAX == 0x7ffffffff000UL, "clone_args.c knows this number");
@@ -69,6 +70,8 @@ static void apply_request(struct task *child, struct birth *b)
 	r->flags = a->flags;
 	r->tables_shared = r->vmas = 0;
 	r->start = child->start_time = clock_mono();
+	if (unlikely(b->started))
+		b->started = r->start;
 }
 
 /* --- publishing: everybody sees the child from here on ------------------------------------------------------------------------------------ */
@@ -160,6 +163,7 @@ static int copy_process(struct birth *b, struct task **out)
 {
 	struct task *child;
 	int err = collector_start(b);
+	b->failed_step = FAILED_BEFORE;
 	if (unlikely(err))
 		return err;
 	err = dup_task_struct(current, b->args->kthread, &child);
@@ -170,12 +174,19 @@ static int copy_process(struct birth *b, struct task **out)
 	apply_request(child, b);
 	if (b->args->kthread)
 		err = kthread_attach(child);
+	if (unlikely(b->started))
+		b->alloc_ns = (u32)(clock_mono() - b->started);
 	if (!err) {
 		err = copy_steps(child, b);
 		if (!err) {
+			u64 t = unlikely(b->started) ? clock_mono() : 0;
 			err = publish(child, b);
-			if (unlikely(err))
+			if (unlikely(t))
+				b->publish_ns = (u32)(clock_mono() - t);
+			if (unlikely(err)) {
+				b->failed_step = FAILED_AFTER;
 				undo_steps(child, b);
+			}
 		}
 	}
 	if (unlikely(err)) {
@@ -188,6 +199,8 @@ static int copy_process(struct birth *b, struct task **out)
 	if (b->plan.mode[BSTEP_PIDFD] != STEP_NONE)
 		fd_install(b->pidfd, b->pidfd_file);
 	child->birth.total_ns = clock_mono() - child->birth.start;
+	if (trace_on(birth))
+		trace_birth(child, b);
 	*out = child;
 	return 0;
 }
@@ -197,7 +210,14 @@ static void wake_up_new_task(struct task *child) { sched_start(task_thread(child
 /* CLONE_VFORK: only death ends the wait before the child has left our memory; then the child must not find our stack any more. */
 static void wait_for_vfork_done(struct task *child, struct completion *done)
 {
+	u64 since = 0;
+	if (trace_on(vfork_wait)) {
+		since = clock_mono();
+		trace_vfork_wait(child->tid);
+	}
 	wait_for_completion_killable(done);
+	if (unlikely(since))
+		trace_vfork_done(child->tid, since);
 	spin_lock(&child->alloc_lock);
 	child->vfork_done = NULL;
 	spin_unlock(&child->alloc_lock);
@@ -211,14 +231,20 @@ long kernel_clone(struct kernel_clone_args *a)
 		.admin = capable(CAP_SYS_ADMIN),
 		.has_mm = current->mm && !a->kthread,
 	};
-	struct birth b = { .args = a };
+	struct birth b = { .args = a, .failed_step = FAILED_DECODE };
 	struct completion vfork;
 	struct task *child;
 	int err = make_clone_plan(a, &caller, &b.plan);
+	if (trace_on(birth))
+		b.started = clock_mono();
 	if (!err)
 		err = copy_process(&b, &child);
-	if (err)
+	if (err) {
+		/* A call that starts over is none yet. */
+		if (trace_on(birth_fail) && err != -ERESTARTNOINTR)
+			trace_birth_fail(&b, a->flags, a->call, err);
 		return err;
+	}
 	long nr = child->tid;
 	if (a->flags & CLONE_PARENT_SETTID)
 		(void)put_user((s32)nr, a->parent_tid); /* a bad pointer is no error */
@@ -281,7 +307,11 @@ long sys_clone3(u64 uargs, u64 usize)
 		err = copy_from_user(set_tid, b.set_tid, b.set_tid_size * sizeof(set_tid[0]));
 	if (!err)
 		err = decode_clone3(&b, set_tid, &a);
-	return err ? err : kernel_clone(&a);
+	if (!err)
+		return kernel_clone(&a);
+	if (trace_on(birth_fail))
+		trace_birth_fail(NULL, 0, BIRTH_CLONE3, err);
+	return err;
 }
 
 long kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 flags)

@@ -18,6 +18,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/signal.h"
+#include "proc/trace_points.h"
 #include "sched/sched.h"
 #include "vfs/file.h"
 
@@ -95,6 +96,8 @@ static int run_script(struct exec *e)
 	if (e->interp != e->path)
 		kfree(e->interp);
 	e->interp = interp;
+	if (trace_on(exec_interp))
+		trace_exec_interp(0, interp);
 	struct file *f;
 	if (!err)
 		err = file_open_exec(AT_FDCWD, interp, 0, &f);
@@ -190,7 +193,7 @@ static struct exec *new_exec(struct file *file)
 	e->args.argv.slot = e->args.envp.slot = NULL;
 	e->args.page = NULL;
 	e->args.n_pages = 0;
-	e->stack_top = e->mmap_base = e->bias = e->interp_bias = e->entry = e->sp = 0;
+	e->stack_top = e->mmap_base = e->bias = e->interp_bias = e->entry = e->sp = e->planned_at = 0;
 	e->interp_file = NULL;
 	e->file = file;
 	e->rlim_stack = current->signal->rlim.r[RLIMIT_STACK];
@@ -211,6 +214,8 @@ static int run_program(struct exec *e)
 	if (err)
 		return err;
 	int bad = exec_build_image(e);
+	if (trace_on(exec_commit))
+		e->planned_at = clock_mono();
 	err = exec_commit(e);
 	if (!err)
 		err = bad;
@@ -253,9 +258,11 @@ static bool too_many_processes(void)
 	return false;
 }
 
-static int do_execveat_common(int dirfd, char *path, const struct exec_source *argv, const struct exec_source *envp, u32 flags)
+/* start: for the trace. *committed: it failed after the point of no return. */
+static int execute(int dirfd, char *path, const struct exec_source *argv, const struct exec_source *envp, u32 flags, u64 start, bool *committed)
 {
 	struct file *file;
+	s32 old_tid = current->tid;
 	if (current->pf & PF_KTHREAD)
 		return -EINVAL;
 	if (too_many_processes())
@@ -273,7 +280,22 @@ static int do_execveat_common(int dirfd, char *path, const struct exec_source *a
 	err = name_program(e, dirfd, path);
 	if (!err)
 		err = exec_locked(e, argv, envp);
+	if (trace_on(exec_commit) && !err)
+		trace_exec_commit(e, start, old_tid);
+	*committed = e->committed;
 	free_exec(e);
+	return err;
+}
+
+static int do_execveat_common(int dirfd, char *path, const struct exec_source *argv, const struct exec_source *envp, u32 flags)
+{
+	bool traced = trace_on(exec_plan), committed = false;
+	u64 start = traced ? clock_mono() : 0;
+	if (traced)
+		trace_exec_plan(path, start);
+	int err = execute(dirfd, path, argv, envp, flags, start, &committed);
+	if (trace_on(exec_fail) && err)
+		trace_exec_fail(path, traced ? start : clock_mono(), err, committed);
 	return err;
 }
 

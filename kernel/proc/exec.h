@@ -60,6 +60,7 @@ struct exec {
 	struct exec_plan plan;
 	struct exec_plan interp_plan;
 	struct file *interp_file;  /* the ELF interpreter, or NULL */
+	u64 planned_at;            /* while execs are traced: clock_mono() just before the point of no return */
 };
 
 /* --- exec_stack.c: the argument stack --- */
@@ -73,6 +74,8 @@ int exec_push_arg(struct exec *e, const char *s);
 /* Maps the stack of e->mm below e->stack_top and writes strings, auxiliary vector and pointers; sets e->sp and the mm's arg_*, env_*, auxv. 0 or -errno. */
 int exec_build_stack(struct exec *e);
 void exec_args_free(struct exec_args *a);
+/* Copies the arguments, a NUL after each, until buf is full; returns the bytes. */
+u32 exec_args_text(const struct exec_args *a, char *buf, u32 size);
 
 /* --- exec_load.c: the ELF loader --- */
 /* Everything before the point of no return that concerns ELF: plans of the program and its interpreter. 0 or -errno (-ENOEXEC: not ours). */

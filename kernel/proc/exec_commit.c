@@ -6,6 +6,7 @@
 
 #include "lib/string.h"
 #include "proc/exec.h"
+#include "proc/trace_points.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
 #include "vfs/file.h"
@@ -199,6 +200,8 @@ static void set_comm(const struct exec *e)
 	memset(t->comm, 0, sizeof(t->comm));
 	str_copy(t->comm, slash ? slash + 1 : name, sizeof(t->comm));
 	spin_unlock(&t->alloc_lock);
+	if (trace_on(comm))
+		trace_comm(t);
 }
 
 static void set_identity(struct exec *e)

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec.h"
+#include "proc/trace_points.h"
 #include "proc/vdso.h"
 #include "sched/sched.h"
 #include "vfs/file.h"
@@ -74,6 +75,8 @@ static int plan_interp(struct exec *e)
 		err = -ENOEXEC;
 	else
 		err = open_interp(e, name);
+	if (trace_on(exec_interp) && !err)
+		trace_exec_interp(1, name);
 	kfree(name);
 	return err;
 }

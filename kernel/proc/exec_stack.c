@@ -228,6 +228,18 @@ int exec_push_arg(struct exec *e, const char *s)
 	return 0;
 }
 
+u32 exec_args_text(const struct exec_args *a, char *buf, u32 size)
+{
+	u64 n = min(a->used - a->env_low, (u64)size);
+	for (u64 done = 0; done < n;) {
+		u64 left = a->used - done, k = (left - 1) / PAGE_SIZE, offset = (k + 1) * PAGE_SIZE - left;
+		u64 part = min(PAGE_SIZE - offset, n - done);
+		memcpy(buf + done, a->page[k] + offset, part);
+		done += part;
+	}
+	return (u32)n;
+}
+
 void exec_args_free(struct exec_args *a)
 {
 	for (u32 i = 0; i < a->n_pages; i++)

@@ -16,6 +16,8 @@
 #include "mm/uaccess.h"
 #include "proc/signal.h"
 #include "proc/steps.h"
+#include "proc/trace_points.h"
+#include "sched/trace_pace.h"
 
 #define TICKS_PER_SEC 100
 
@@ -206,6 +208,8 @@ static void forget_original_parent(struct task *father, struct list_head *dead)
 		for_each_thread(p, t) {
 			t->real_parent = reaper;
 			t->parent = reaper;
+			if (trace_on(reparent))
+				trace_reparent(t, father);
 			if (t->pdeath_signal)
 				send_pdeath(t);
 		}
@@ -334,6 +338,8 @@ static void exit_notify(struct task *t, bool group_dead)
 	spin_unlock(&tasklist_lock);
 	while (unlikely(!list_empty(&dead))) {
 		struct task *d = list_first(&dead, struct task, dead_node);
+		if (trace_on(reap))
+			trace_reap(d->tid, 1);
 		list_del(&d->dead_node);
 		release_task(d);
 	}
@@ -369,6 +375,7 @@ void do_exit(long code)
 		panic("Aiee, killing interrupt handler!");
 	if (!t->tid)
 		panic("Attempted to kill the idle task!");
+	trace_pace();
 	bool group_dead = leave_group(t, code);
 	exit_signals(t);
 	if (group_dead)
@@ -379,6 +386,8 @@ void do_exit(long code)
 		hook_disassociate_tty(true);
 	if (!list_empty(&t->work))
 		task_work_run();
+	if (trace_on(exit))
+		trace_exit(t, group_dead);
 	exit_notify(t, group_dead);
 	sched_exit();
 }

@@ -18,7 +18,7 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "proc/cred_calls.h"
-#include "proc/internal.h"
+#include "proc/trace_points.h"
 
 #define PER_MASK 0xffu
 #define PER_LINUX32 8u
@@ -216,19 +216,23 @@ long sys_reboot(u64 m1, u64 m2, u64 cmd, u64 arg)
 	switch ((u32)cmd) {
 	case LINUX_REBOOT_CMD_RESTART:
 		pr_emerg("reboot: Restarting system\n");
+		hook_machine_down();
 		arch_reboot();
 	case LINUX_REBOOT_CMD_RESTART2:
 		if (strncpy_from_user(text, arg, sizeof(text)) < 0)
 			return -EFAULT;
 		text[sizeof(text) - 1] = 0;
 		pr_emerg("reboot: Restarting system with command '%s'\n", text);
+		hook_machine_down();
 		arch_reboot();
 	case LINUX_REBOOT_CMD_HALT:
 		/* A halted virtual machine would only hang on its host. */
 		pr_emerg("reboot: System halted\n");
+		hook_machine_down();
 		arch_power_off();
 	case LINUX_REBOOT_CMD_POWER_OFF:
 		pr_emerg("reboot: Power down\n");
+		hook_machine_down();
 		arch_power_off();
 	case LINUX_REBOOT_CMD_CAD_ON: /* there is no keyboard whose Ctrl-Alt-Del could be armed: both states are the same */
 	case LINUX_REBOOT_CMD_CAD_OFF:
@@ -298,6 +302,8 @@ static long set_comm(uaddr_t uname)
 	comm[sizeof(comm) - 1] = 0;
 	spin_lock(&current->alloc_lock);
 	memcpy(current->comm, comm, sizeof(comm));
+	if (trace_on(comm))
+		trace_comm(current);
 	spin_unlock(&current->alloc_lock);
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "lib/log.h"
 #include "mm/mm.h"
-#include "proc/internal.h"
+#include "proc/trace_points.h"
 
 #define KIB_PER_PAGE (PAGE_SIZE / 1024)
 #define PATIENCE_NS (20 * 1000 * 1000UL)
@@ -114,6 +114,8 @@ bool hook_out_of_memory(void)
 		pr_err("Out of memory: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", victim->tgid, victim->comm,
 		       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
 		last_kill = clock_mono();
+		if (trace_on(oom_kill))
+			trace_oom_kill(victim, rss);
 		send_signal_kernel(victim, SIGKILL);
 		bool me = same_thread_group(victim, current);
 		task_put(victim);

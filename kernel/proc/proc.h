@@ -21,6 +21,8 @@ void fork_init(void);
 
 /* The name of a row of the step table, NULL past the end; /proc/PID/birth. */
 const char *birth_step_name(u32 step);
+/* A trace begins: writes the names of the step table's rows. */
+void proc_trace_names(void);
 /* Live objects, for leak checks. */
 struct proc_counts { u32 tasks, signals, sighands, pids, creds, users; };
 void proc_counts(struct proc_counts *out);
@@ -159,6 +161,10 @@ void exit_itimers(struct signal *s);
 void delete_posix_timers(struct signal *s);
 /* fork: fresh timers */
 void init_signal_timers(struct signal *s, struct task *leader);
+
+/* --- power: defined by the boot room --- */
+/* The machine is about to go down: what still has to leave it leaves now. May sleep. */
+void hook_machine_down(void);
 
 /* --- random numbers: defined by the fs room (random.c) --- */
 void hook_random_bytes(void *buf, size_t n);

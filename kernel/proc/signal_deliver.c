@@ -13,7 +13,9 @@
 
 #include "arch/x86_64/hooks.h"
 #include "proc/signal.h"
+#include "proc/trace_points.h"
 #include "sched/sched.h"
+#include "sched/trace_pace.h"
 
 #define FLAG_TF 0x100UL
 #define FLAG_DF 0x400UL
@@ -149,6 +151,8 @@ static enum taken act_on(struct ksignal *k, u64 f)
 		return TAKEN_NEXT;
 	if (!sig_in(k->sig, SIGSET_STOP)) {
 		spin_unlock_irqrestore(&t->sighand->lock, f);
+		if (trace_on(killed))
+			trace_killed(t->tgid, k->sig, k->info.code <= 0 ? k->info.pid : 0, k->info.code);
 		die_of(k->sig);
 	}
 	if (k->sig != SIGSTOP) {
@@ -285,6 +289,7 @@ void hook_exit_to_user(struct regs *regs)
 		irq_enable();
 		if (work & TIF_NEED_RESCHED)
 			schedule();
+		trace_pace();
 		if (work & TIF_NOTIFY)
 			task_work_run();
 		/* Also after mere task work: it may have broken off a system call that is to be restarted. */

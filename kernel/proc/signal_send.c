@@ -3,6 +3,7 @@
  * Entry points: send_signal_info(), force_signal(), kill_pgrp(), group_send_signal(), check_kill_permission(), hook_send_signal_self().
  */
 #include "proc/signal.h"
+#include "proc/trace_points.h"
 #include "vfs/pipe.h"
 
 static u64 handler_of(const struct task *t, int sig) { return t->sighand->action[sig - 1].handler; }
@@ -119,6 +120,8 @@ static void start_group_exit(struct task *p, int sig)
 {
 	struct signal *s = p->signal;
 	struct task *t;
+	if (trace_on(killed))
+		trace_killed(p->tgid, sig, this_cpu()->irq_depth ? 0 : current->tid, 0);
 	s->flags = SIGNAL_GROUP_EXIT;
 	s->group_exit_code = sig;
 	s->group_stop_count = 0;

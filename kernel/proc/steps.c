@@ -345,10 +345,16 @@ static void undo_from(struct task *child, struct birth *b, u32 from)
 
 int copy_steps(struct task *child, struct birth *b)
 {
+	u64 last = unlikely(b->started) ? clock_mono() : 0;
 	for (u32 i = 0; i < BSTEP_COUNT; i++) {
 		if (b->plan.mode[i] == STEP_NONE)
 			continue;
 		int err = birth_steps[i].copy(child, b);
+		if (unlikely(last)) {
+			u64 now = clock_mono();
+			b->step_ns[i] = (u32)(now - last);
+			last = now;
+		}
 		if (unlikely(err)) {
 			b->failed_step = i;
 			undo_from(child, b, i);

@@ -14,7 +14,10 @@ struct birth {
 	struct multiprocess_signals collector;
 	struct file *pidfd_file;
 	int pidfd;
-	u32 failed_step; /* of the last failure */
+	u32 failed_step; /* where it is; for the trace: of the last failure */
+	/* while births are traced */
+	u64 started;     /* ns since boot, 0: not traced */
+	u32 alloc_ns, publish_ns, step_ns[BSTEP_COUNT];
 };
 
 #define AT_EXIT 1u

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "proc/steps.h"
+#include "proc/trace_points.h"
 
 #define ANY_PID PIDTYPE_MAX
 
@@ -97,6 +98,8 @@ static void take_zombie(struct wait_request *w, struct task *p)
 	}
 	if (w->options & WNOWAIT)
 		return;
+	if (trace_on(reap))
+		trace_reap(p->tid, 0);
 	account_reaped(p);
 	p->exit_state = EXIT_DEAD;
 	w->reaped = p;

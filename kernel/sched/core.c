@@ -21,6 +21,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/hooks.h"
 #include "sched/internal.h"
+#include "trace/trace.h"
 
 struct rq run_queues[NR_CPUS];
 u64 sched_online;
@@ -133,6 +134,34 @@ void sched_requeue(struct thread *t)
 
 /* --- waking ----------------------------------------------------------------------------------------------------------------------------- */
 
+/* As ps shows it, plus 100. */
+static u8 shown_priority(const struct thread *t) { return (u8)(is_rt(&t->se) ? 99 - t->se.rt_prio : 120 + t->se.nice); }
+
+static void __cold trace_wakeup(const struct thread *t, u32 cpu, bool first)
+{
+	TRACE_RECORD(sched_wakeup, e);
+	e.target = t->tid;
+	e.cpu = (u16)cpu;
+	e.prio = shown_priority(t);
+	e.first = first;
+	trace_write(&e.h);
+}
+
+static u16 shown_state(u32 state)
+{
+	return state & TASK_DEAD ? 16 : state & TASK_PARKED ? 32 : (u16)(state & (TASK_NORMAL | TASK_STOPPED | TASK_TRACED));
+}
+
+static void __cold trace_switch(const struct thread *prev, const struct thread *next)
+{
+	TRACE_RECORD(sched_switch, e);
+	e.next = next->tid;
+	e.state = prev->se.on_rq ? 0 : shown_state(READ_ONCE(prev->state));
+	e.prio = shown_priority(prev);
+	e.next_prio = shown_priority(next);
+	trace_write(&e.h);
+}
+
 /* Turns the state to RUNNING if it is one of `states`. */
 static bool claim_state(struct thread *t, u32 states)
 {
@@ -166,6 +195,8 @@ bool wake_up_state(struct thread *t, u32 states)
 		rq->load_sleepers--;
 	}
 	u32 cpu = select_cpu_wake(t);
+	if (trace_on(sched_wakeup))
+		trace_wakeup(t, cpu, false);
 	if (likely(cpu == rq->cpu)) {
 		place_and_attach(rq, t, FAIR_WAKE);
 		spin_unlock(&rq->lock);
@@ -299,6 +330,8 @@ static void switch_away(bool preempt, s32 move_to)
 			prev->se.nivcsw++;
 		else
 			prev->se.nvcsw++;
+		if (trace_on(sched_switch))
+			trace_switch(prev, next);
 		change_current(rq, next, now);
 		arm_slice(rq, now);
 		hook_switch_mm(prev, next);
@@ -382,6 +415,8 @@ void sched_start(struct thread *child)
 	struct rq *rq = lock_thread_rq(child);
 	WRITE_ONCE(child->state, TASK_RUNNING);
 	u32 cpu = select_cpu_fork(child);
+	if (trace_on(sched_wakeup))
+		trace_wakeup(child, cpu, true);
 	if (cpu != rq->cpu) {
 		child->se.cpu = cpu;
 		spin_unlock(&rq->lock);

@@ -16,7 +16,8 @@
 #define TIF_NEED_RESCHED BIT(0)
 #define TIF_SIGPENDING BIT(1)   /* a signal, stop or job-control request may be deliverable: proc/signal.c decides */
 #define TIF_NOTIFY BIT(2)       /* task work queued */
-#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY)
+#define TIF_TRACE BIT(9)        /* its CPU's trace ring is filling up: it is to wait for the reader, sched/trace_pace.h */
+#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE)
 #define TIF_KILLED BIT(3)       /* SIGKILL is pending (or the group exits): killable sleeps end. Never cleared */
 #define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
 #define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */

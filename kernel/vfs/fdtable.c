@@ -81,6 +81,17 @@ static int table_grow(struct fdtable *t, u32 want)
 void fdtable_get(struct fdtable *t) { atomic_inc(&t->refs); }
 bool fdtable_shared(struct fdtable *t) { return atomic_read(&t->refs) > 1; }
 
+u32 fdtable_count(struct fdtable *t)
+{
+	u32 n = 0;
+	spin_lock(&t->lock);
+	for (u32 w = 0; w < BITMAP_WORDS(t->cap); w++)
+		for (u64 left = t->used[w]; left; left &= left - 1)
+			n++;
+	spin_unlock(&t->lock);
+	return n;
+}
+
 static void table_free(struct fdtable *t)
 {
 	if (t->fd != t->inline_fd)

@@ -97,6 +97,8 @@ void fdtable_get(struct fdtable *t);
 int fdtable_copy(struct fdtable *t, struct fdtable **out);
 void fdtable_put(struct fdtable *t);
 bool fdtable_shared(struct fdtable *t);
+/* Descriptors in use. */
+u32 fdtable_count(struct fdtable *t);
 /* exec: makes current's table its own (-ENOMEM), closes close-on-exec descriptors in ascending order. */
 int fdtable_unshare(void);
 void fdtable_close_on_exec(void);

@@ -26,7 +26,7 @@
 /* struct thread */
 #define THREAD_KSP 0
 #define THREAD_FLAGS_OFFSET 56
-#define THREAD_WORK_MASK 7
+#define THREAD_WORK_MASK 0x207
 
 #define FLAG_TF 0x100
 #define FLAG_IF 0x200

@@ -80,7 +80,7 @@ ENTRY(syscall_entry)
 .Lsyscall_return:
 	cli
 	movq %gs:CPU_CURRENT, %rax
-	testb $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
+	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
 	jnz .Lsyscall_work
 	/* SYSRET wants cx = ip, r11 = flags, plain selectors, a user ip (the canonical check runs in kernel mode on Intel), no TF, RF, IOPL. */
 	movq R_CX(%rsp), %rcx
@@ -153,7 +153,7 @@ entry_common:
 .Lreturn_user:
 	cli
 	movq %gs:CPU_CURRENT, %rax
-	testb $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
+	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
 	jnz .Luser_work
 .Liret_user:
 	/* Whatever was written into the frame: ring 3, interrupts on, no I/O privilege. */

@@ -20,6 +20,16 @@ struct port *port_find(u32 minor)
 	return c < nr_consoles ? consoles[c]->port[minor % PORTS_MAX] : NULL;
 }
 
+struct port *virtio_port_by_name(const char *name)
+{
+	for (u32 m = 0; m < nr_consoles * PORTS_MAX; m++) {
+		struct port *p = port_find(m);
+		if (p && p->added && !p->tty && !strcmp(p->name, name))
+			return p;
+	}
+	return NULL;
+}
+
 /* --- control messages ------------------------------------------------------------------------------------------------------------------- */
 /* => c->lock */
 static void ctl_reclaim(struct console *c)

@@ -75,6 +75,8 @@ void port_register(void);
 void port_add_nodes(struct port *p);
 void port_remove_nodes(struct port *p);
 struct port *port_find(u32 minor);
+/* After virtio_wait_ports. NULL: there is none. */
+struct port *virtio_port_by_name(const char *name);
 /* Makes p a terminal. => worker */
 void hvc_add(struct port *p);
 void hvc_irq(struct port *p);

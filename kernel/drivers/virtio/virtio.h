@@ -13,6 +13,10 @@
 void virtio_init(const char *cmdline);
 /* Waits until the ports that the consoles announced at start have names and nodes; gives up after a second. Before process 1 becomes a program. */
 void virtio_wait_ports(void);
+/* Begins to send the trace, if one was asked for, to the port pando.trace; without that port nothing is traced. After virtio_wait_ports. */
+void virtio_trace_start(void);
+/* The machine is going down: returns when the host has all of the trace. May sleep. */
+void virtio_trace_flush(void);
 
 /* --- transport: virtio_mmio.c ------------------------------------------------------------------------------------------------------------- */
 struct virtio_dev {

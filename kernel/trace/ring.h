@@ -1,0 +1,36 @@
+/*
+ * A ring of records between one writer and one reader, without locks: the writer alone moves head, the reader alone moves tail. Records are multiples of
+ * 8 bytes and wrap around the end. Pure.
+ */
+#ifndef PANDO_TRACE_RING_H
+#define PANDO_TRACE_RING_H
+
+#include "lib/types.h"
+#include "gen/trace_events.h"
+
+/* No record is larger. */
+#define TRACE_RECORD_MAX 2048u
+
+struct trace_ring {
+	u8 *data;      /* constant while in use */
+	u64 size;      /* constant while in use: a power of two */
+	u64 head;      /* the writer's: bytes written since the beginning */
+	u64 tail;      /* the reader's: bytes read */
+	u64 lost;      /* the writer's: records lost since the last one that fitted */
+	u64 all_lost;  /* the writer's: ever */
+};
+
+/* mem: `size` bytes, a power of two >= 2 * TRACE_RECORD_MAX. */
+void trace_ring_init(struct trace_ring *r, void *mem, u64 size);
+/* Appends *h (h->size bytes: a multiple of 8) and n bytes of text, which get a NUL and are padded; h->size becomes the whole. A record that does not fit is
+ * counted, and a `gap` record comes before the next one that does. True when it was written. => the only writer */
+bool trace_ring_put(struct trace_ring *r, struct trace_head *h, const void *text, u32 n);
+/* Takes up to `max` bytes, not necessarily whole records. => the only reader */
+u32 trace_ring_get(struct trace_ring *r, void *buf, u32 max);
+/* Takes the next whole record (buf has TRACE_RECORD_MAX bytes); 0 when there is none. => the only reader, and the only way it reads */
+u32 trace_ring_get_record(struct trace_ring *r, void *buf);
+/* Bytes that wait for the reader. Any context. */
+u64 trace_ring_used(const struct trace_ring *r);
+static inline bool trace_ring_past_half(const struct trace_ring *r) { return trace_ring_used(r) * 2 > r->size; }
+
+#endif
