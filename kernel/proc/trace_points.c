@@ -114,7 +114,6 @@ void trace_exec_commit(const struct exec *x, u64 start, s32 old_tid)
 	e.ns = clock_mono() - start;
 	e.plan_ns = x->planned_at - start;
 	e.pages = mm->total_pages;
-	e.resident = mm_rss(mm);
 	e.vmas = vma_count(&mm->map);
 	e.old_tid = old_tid;
 	e.argc = x->args.argv.n;
