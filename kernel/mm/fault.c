@@ -292,6 +292,12 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 			regs->ip = fixup;
 		return;
 	}
+	/* An access that the CPU makes with the kernel's rights for an instruction of user mode, stopped by SMAP: no mapping helps, it would fault for ever.
+	 * Hardware does so only for its tables; QEMU's TCG before 9.1 does it for the stack of far returns. */
+	if (user && (err & PF_PRESENT) && !(err & PF_USER)) {
+		hook_fault_signal(regs, SIGSEGV, SEGV_ACCERR, addr);
+		return;
+	}
 	u32 access = (err & PF_WRITE ? FAULT_WRITE : 0) | (err & PF_FETCH ? FAULT_EXEC : 0) | (user ? FAULT_USER : 0);
 	int ret = fault_or_oom(t->mm, addr, access, &major);
 	t->min_faults += !major;
