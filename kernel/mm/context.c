@@ -21,9 +21,12 @@ static void load(struct mm *mm)
 
 void hook_switch_mm(struct thread *prev, struct thread *next)
 {
-	/* A kernel thread runs on whatever is loaded: its address space is the kernel half, which all roots share. */
+	/* A kernel thread runs on whatever is loaded: its address space is the kernel half, which all roots share. An idle CPU lets go when there are
+	 * others: it would be woken for every flush of an mm that it does not use. */
 	if (next->mm)
 		load(next->mm);
+	else if (nr_cpus > 1 && (next->flags & TIF_IDLE))
+		load(NULL);
 }
 
 void mm_activate(struct mm *mm)

@@ -147,7 +147,7 @@ static void threads_fork(void)
 static void *mapper(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 15; i++) {
 		char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		CHECK(p != MAP_FAILED);
 		for (int k = 0; k < 65536; k += 4096) {
