@@ -58,7 +58,7 @@ static int install_private(struct mm *mm, const struct vma *v, u64 addr, pte_t *
 		return -ENOMEM;
 	if (from)
 		copy_page(p, from);
-	pte_t old = pt_set(e, page_phys(p) | vma_pte_bits(v->flags) | PTE_W | PTE_D);
+	pte_t old = pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | PTE_W | PTE_D);
 	if (old) {
 		/* Other threads may still read the old page through their TLBs: it goes only after they are flushed. */
 		tlb_flush_page(mm, addr);
@@ -108,11 +108,11 @@ static int handle_empty(struct mm *mm, const struct vma *v, u64 addr, u32 access
 {
 	pte_t bits = vma_pte_bits(v->flags);
 	if (v->special) {
-		pt_set(e, page_phys(v->special[(addr - v->start) >> PAGE_SHIFT]) | bits | PTE_SPECIAL);
+		pt_set(mm, e, page_phys(v->special[(addr - v->start) >> PAGE_SHIFT]) | bits | PTE_SPECIAL);
 		return 0;
 	}
 	if (!v->mapping && !(access & FAULT_WRITE)) {
-		pt_set(e, page_phys(zero_page) | bits | PTE_SPECIAL);
+		pt_set(mm, e, page_phys(zero_page) | bits | PTE_SPECIAL);
 		return 0;
 	}
 	if (!cached)
@@ -121,7 +121,7 @@ static int handle_empty(struct mm *mm, const struct vma *v, u64 addr, u32 access
 		return traced_cow(install_private(mm, v, addr, e, cached), mm, addr, COW_FILE);
 	if ((v->flags & VM_SHARED) && (v->flags & VM_WRITE))
 		bits |= PTE_W | PTE_D;
-	pt_set(e, page_phys(cached) | bits);
+	pt_set(mm, e, page_phys(cached) | bits);
 	*used = true;
 	return 0;
 }

@@ -29,12 +29,16 @@ int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out);
 int pt_exclusive_table(struct mm *mm, u64 addr, u32 level, struct page **out);
 /* The leaf entry as it is, for reading; NULL when a table is missing. => pt_lock */
 pte_t *pt_peek(struct mm *mm, u64 addr);
+/* The same; *exclusive: every entry above it is writable, so (I1) the path is exclusive and the entry may be changed. */
+pte_t *pt_find(struct mm *mm, u64 addr, bool *exclusive);
+/* Counted pages below a table that nobody changes now. */
+u64 pt_pages(const struct page *t);
 /* fork: the child gets references to every top table; both sides become read-only there. Returns tables shared. => old's mmap_lock for writing. */
 u32 pt_share(struct mm *old, struct mm *child);
 /* Drops one reference to a table; the last one frees it and drops what it pointed at. => no locks */
 void pt_put_table(struct page *t);
-/* Stores a leaf entry and keeps the table's counts; old entry is returned. => pt_lock, exclusive */
-pte_t pt_set(pte_t *slot, pte_t v);
+/* Stores a leaf entry of mm and keeps the counts; old entry is returned. => pt_lock, exclusive */
+pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v);
 /* Drops every user table. => nobody uses the mm */
 void pt_destroy(struct mm *mm);
 

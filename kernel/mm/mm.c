@@ -113,38 +113,7 @@ struct mm *mm_next(struct mm *mm)
 	return next;
 }
 
-static u64 table_pages(const struct page *t)
-{
-	if (t->table.level == 1)
-		return t->table.present - t->table.special;
-	const pte_t *e = page_virt(t);
-	u64 sum = 0;
-	for (u32 i = 0, left = t->table.present; left && i < PT_ENTRIES; i++) {
-		if (!e[i])
-			continue;
-		left--;
-		sum += table_pages(pte_page(e[i]));
-	}
-	return sum;
-}
-
-static u64 rss_locked(struct mm *mm)
-{
-	const pte_t *root = phys_to_virt(mm->root);
-	u64 sum = 0;
-	for (u32 w = 0; w < 4; w++)
-		for (u64 bits = mm->root_used[w]; bits; bits &= bits - 1)
-			sum += table_pages(pte_page(root[w * 64 + (u32)__builtin_ctzl(bits)]));
-	return sum;
-}
-
-u64 mm_rss(struct mm *mm)
-{
-	spin_lock(&mm->pt_lock);
-	u64 sum = rss_locked(mm);
-	spin_unlock(&mm->pt_lock);
-	return sum;
-}
+u64 mm_rss(struct mm *mm) { return READ_ONCE(mm->rss); }
 
 void mm_sample_hiwater(struct mm *mm)
 {

@@ -34,7 +34,8 @@ struct mm {
 	u64 vdso;                   /* address of the vDSO, 0 = none */
 	u64 auxv[48];               /* saved auxiliary vector, pairs */
 	struct file *exe;           /* the program, a reference; freed through vm_file_ops */
-	u64 hiwater_rss;            /* pages; sampled */
+	u64 rss;                    /* pt_lock: counted pages in the tables, shared ones included */
+	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
 	struct list_head all;       /* all_mms_lock: list of every mm */
 	/* what fork did, for the birth record */
@@ -102,7 +103,7 @@ struct futex_key { u64 a, b; };
 /* 0 or -EFAULT. Fault-in included when shared. */
 int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared, struct futex_key *key);
 
-/* Counters, in pages, found by walking upper tables: cheap. */
+/* Resident pages. */
 u64 mm_rss(struct mm *mm);
 void mm_sample_hiwater(struct mm *mm);
 /* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */

@@ -224,6 +224,32 @@ void free_pages(struct page *p, u32 order)
 	irq_restore(f);
 }
 
+/* Debug builds. */
+static bool all_zero(const struct page *p)
+{
+	const u64 *w = page_virt(p);
+	for (u32 i = 0; i < PAGE_SIZE / 8; i++)
+		if (w[i])
+			return false;
+	return true;
+}
+
+void free_zeroed_page(struct page *p)
+{
+	ASSERT(p->kind != PAGE_FREE && all_zero(p));
+	u64 f = irq_save();
+	struct pcp *c = &pcp[cpu_id()];
+	bool keep = c->n_zeroed < ZERO_HIGH;
+	if (keep) {
+		p->kind = PAGE_RESERVED;
+		list_add(&p->free, &c->zeroed);
+		c->n_zeroed++;
+	}
+	irq_restore(f);
+	if (!keep)
+		free_pages(p, 0);
+}
+
 void page_put(struct page *p)
 {
 	ASSERT(atomic_read(&p->refs) > 0);

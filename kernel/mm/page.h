@@ -28,14 +28,14 @@ struct page {
 			u16 present, special; /* entries in use; of them uncounted ones. The exclusive owner's pt_lock; constant while shared */
 			u32 level;            /* 1 = leaf; constant */
 			struct page *next;    /* on its way to be freed */
+			u64 groups;           /* bit n: entries 8n .. 8n+7 may be in use; the others are zero. As `present` */
 		} table;                                                   /* PAGE_TABLE */
-		u64 private[2];
+		u64 private[3];
 	};
 	atomic_t refs;
 	u8 kind;
 	u8 order;   /* of the block this page heads */
 	u16 unused;
-	u64 unused2;
 };
 _Static_assert(sizeof(struct page) == 32, "struct page");
 
@@ -54,6 +54,8 @@ static inline struct page *alloc_page(enum page_kind kind) { return alloc_pages(
 struct page *alloc_zeroed_page(enum page_kind kind);
 /* Frees a block whatever its refs. */
 void free_pages(struct page *p, u32 order);
+/* The same for one page that is all zeroes: it goes to the pool of zeroed pages, if that has room. */
+void free_zeroed_page(struct page *p);
 static inline void page_get(struct page *p) { atomic_inc(&p->refs); }
 /* Drops a reference to an order-0 page; frees it with the last. */
 void page_put(struct page *p);

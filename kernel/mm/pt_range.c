@@ -61,7 +61,7 @@ static void zap_mark(struct zap *z, u64 addr)
 
 static void zap_entry(struct zap *z, pte_t *e, u64 addr)
 {
-	pte_t v = pt_set(e, 0);
+	pte_t v = pt_set(z->mm, e, 0);
 	zap_mark(z, addr);
 	if (v & PTE_SPECIAL)
 		return;
@@ -75,6 +75,7 @@ static void zap_unlink(struct zap *z, struct page *t, pte_t *e, u64 addr)
 	struct page *child = pte_page(*e);
 	*e = 0;
 	t->table.present--;
+	z->mm->rss -= pt_pages(child);
 	if (t->table.level == 4)
 		z->mm->root_used[PT_INDEX(addr, 4) / 64] &= ~BIT(PT_INDEX(addr, 4) % 64);
 	zap_mark(z, ~0UL);
@@ -163,7 +164,7 @@ int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags)
 		err = pt_exclusive(mm, a, false, &e);
 		for (; !err && a < to; a += PAGE_SIZE, e++)
 			if (*e)
-				pt_set(e, protect_entry(*e, vm_flags));
+				pt_set(mm, e, protect_entry(*e, vm_flags));
 	}
 	tlb_flush_mm(mm);
 	spin_unlock(&mm->pt_lock);
@@ -187,7 +188,7 @@ int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done)
 			end = a;
 			break;
 		}
-		pt_set(dst, pt_set(src, 0));
+		pt_set(mm, dst, pt_set(mm, src, 0));
 	}
 	tlb_flush_mm(mm);
 	spin_unlock(&mm->pt_lock);

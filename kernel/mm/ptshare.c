@@ -48,14 +48,23 @@ static struct page *table_alloc(u32 level)
 	t->table.present = t->table.special = 0;
 	t->table.level = level;
 	t->table.next = NULL;
+	t->table.groups = 0;
 	atomic64_add(&mm_counters.tables, 1);
 	return t;
 }
 
+/* Tables are mostly empty: who walks one looks only at the groups of eight entries that were ever written to. */
+#define GROUP 8
+#define for_each_group(t, base) \
+	for (u64 bits_ = (t)->table.groups, base; bits_ && (base = (u64)__builtin_ctzl(bits_) * GROUP, true); bits_ &= bits_ - 1)
+
+static void note_used(struct page *t, u32 index) { t->table.groups |= BIT(index / GROUP); }
+
+/* => all entries are zero */
 static void table_free(struct page *t)
 {
 	atomic64_add(&mm_counters.tables, -1);
-	free_pages(t, 0);
+	free_zeroed_page(t);
 }
 
 int pt_create_root(paddr_t *root)
@@ -69,7 +78,12 @@ int pt_create_root(paddr_t *root)
 	return 0;
 }
 
-void pt_free_root(paddr_t root) { table_free(phys_page(root)); }
+void pt_free_root(paddr_t root)
+{
+	struct page *t = phys_page(root);
+	memset(entries(t) + USER_ROOT_ENTRIES, 0, PAGE_SIZE / 2);
+	table_free(t);
+}
 
 /* The old tables that one unsharing walk has replaced: dropped after the flush. */
 struct dropped {
@@ -90,29 +104,29 @@ static void __cold trace_unshare(const struct mm *mm, u64 addr, const struct pag
 /* Gives *slot's shared child a private copy. => pt_lock; *slot lies in an exclusive table */
 static int unshare(struct mm *mm, u64 addr, pte_t *slot, struct page *old, struct dropped *d)
 {
-	u32 level = old->table.level;
-	struct page *new = alloc_page(PAGE_TABLE);
+	struct page *new = table_alloc(old->table.level);
 	if (!new)
 		return -ENOMEM;
-	atomic64_add(&mm_counters.tables, 1);
 	new->table.present = old->table.present;
 	new->table.special = old->table.special;
-	new->table.level = level;
-	new->table.next = NULL;
+	new->table.groups = old->table.groups;
+	/* In a leaf, special pages are not counted and shared ones keep their write bit. */
+	bool leaf = old->table.level == 1;
+	pte_t uncounted = leaf ? PTE_SPECIAL : 0, keeps_write = leaf ? PTE_SHARED : 0;
 	pte_t *from = entries(old), *to = entries(new);
-	memset(to, 0, PAGE_SIZE);
-	for (u32 i = 0, left = old->table.present; left; i++) {
-		pte_t v = from[i];
-		if (!v)
-			continue;
-		left--;
-		if (level > 1 || !(v & PTE_SPECIAL))
-			page_get(pte_page(v));
-		if ((v & PTE_W) && (level > 1 || !(v & PTE_SHARED))) {
-			pte_clear_write(&from[i]);
-			v &= ~PTE_W;
+	for_each_group(old, base) {
+		for (u64 i = base; i < base + GROUP; i++) {
+			pte_t v = from[i];
+			if (!v)
+				continue;
+			if (!(v & uncounted))
+				page_get(pte_page(v));
+			if ((v & PTE_W) && !(v & keeps_write)) {
+				pte_clear_write(&from[i]);
+				v &= ~PTE_W;
+			}
+			to[i] = v;
 		}
-		to[i] = v;
 	}
 	*slot = page_phys(new) | PTE_TABLE;
 	if (trace_on(pt_unshare))
@@ -137,6 +151,7 @@ static int walk_exclusive(struct mm *mm, u64 addr, u32 level, bool create, struc
 				return -ENOMEM;
 			*e = page_phys(child) | PTE_TABLE;
 			t->table.present++;
+			note_used(t, PT_INDEX(addr, l));
 			if (l == 4)
 				mm->root_used[PT_INDEX(addr, 4) / 64] |= BIT(PT_INDEX(addr, 4) % 64);
 		} else {
@@ -180,22 +195,34 @@ int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out)
 	return err;
 }
 
-pte_t *pt_peek(struct mm *mm, u64 addr)
+pte_t *pt_find(struct mm *mm, u64 addr, bool *exclusive)
 {
-	struct page *t = phys_page(mm->root);
+	pte_t *t = phys_to_virt(mm->root), all = ~0UL;
 	for (u32 l = 4; l > 1; l--) {
-		pte_t e = entries(t)[PT_INDEX(addr, l)];
+		pte_t e = t[PT_INDEX(addr, l)];
 		if (!e)
 			return NULL;
-		t = pte_page(e);
+		all &= e;
+		t = phys_to_virt(e & PTE_ADDR_MASK);
 	}
-	return &entries(t)[PT_INDEX(addr, 1)];
+	*exclusive = all & PTE_W;
+	return &t[PT_INDEX(addr, 1)];
 }
 
-pte_t pt_set(pte_t *slot, pte_t v)
+pte_t *pt_peek(struct mm *mm, u64 addr)
+{
+	bool exclusive;
+	return pt_find(mm, addr, &exclusive);
+}
+
+static bool counted(pte_t v) { return v && !(v & PTE_SPECIAL); }
+
+pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v)
 {
 	struct page *t = virt_page(slot);
 	pte_t old = *slot;
+	note_used(t, ((u64)slot & ~PAGE_MASK) / sizeof(pte_t));
+	mm->rss += (u64)counted(v) - (u64)counted(old);
 	ASSERT(t->kind == PAGE_TABLE && t->table.level == 1 && atomic_read(&t->refs) == 1);
 	t->table.present = (u16)(t->table.present + (v != 0) - (old != 0));
 	t->table.special = (u16)(t->table.special + !!(v & PTE_SPECIAL) - !!(old & PTE_SPECIAL));
@@ -218,6 +245,7 @@ u32 pt_share(struct mm *old, struct mm *child)
 		}
 	}
 	phys_page(child->root)->table.present = (u16)shared;
+	child->rss = old->rss;
 	tlb_flush_mm(old);
 	return shared;
 }
@@ -226,17 +254,32 @@ u32 pt_share(struct mm *old, struct mm *child)
 static void table_destroy(struct page *t)
 {
 	pte_t *e = entries(t);
-	for (u32 i = 0, left = t->table.present; left; i++) {
-		pte_t v = e[i];
-		if (!v)
-			continue;
-		left--;
-		if (t->table.level > 1)
-			pt_put_table(pte_page(v));
-		else if (!(v & PTE_SPECIAL))
-			page_put(pte_page(v));
+	for_each_group(t, base) {
+		for (u64 i = base; i < base + GROUP; i++) {
+			pte_t v = e[i];
+			if (!v)
+				continue;
+			e[i] = 0;
+			if (t->table.level > 1)
+				pt_put_table(pte_page(v));
+			else if (!(v & PTE_SPECIAL))
+				page_put(pte_page(v));
+		}
 	}
 	table_free(t);
+}
+
+u64 pt_pages(const struct page *t)
+{
+	if (t->table.level == 1)
+		return t->table.present - t->table.special;
+	const pte_t *e = entries(t);
+	u64 sum = 0;
+	for_each_group(t, base)
+		for (u64 i = base; i < base + GROUP; i++)
+			if (e[i])
+				sum += pt_pages(pte_page(e[i]));
+	return sum;
 }
 
 void pt_put_table(struct page *t)
@@ -260,4 +303,5 @@ void pt_destroy(struct mm *mm)
 		mm->root_used[w] = 0;
 	}
 	phys_page(mm->root)->table.present = 0;
+	mm->rss = 0;
 }
