@@ -7,6 +7,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/ns.h"
 #include "proc/trace_points.h"
 
 /* Positions of the numbered entries of a directory: LIST_BASE + number. All fixed entries lie below. */
@@ -34,20 +35,9 @@ static u32 task_dumpable(struct task *t)
 	return d;
 }
 
-int proc_may_read(struct task *t)
-{
-	if (t->tgid == current->tgid)
-		return 0;
-	const struct cred *me = current_cred(), *c = proc_task_cred(t);
-	if (!c)
-		return -EACCES;
-	bool same = me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid && me->fsgid == c->gid && me->fsgid == c->egid &&
-		    me->fsgid == c->sgid;
-	cred_put(c);
-	if (capable(CAP_SYS_PTRACE))
-		return 0;
-	return same && task_dumpable(t) == 1 ? 0 : -EACCES;
-}
+int proc_may_read(struct task *t) { return task_may_access(t, false) ? 0 : -EACCES; }
+
+s32 proc_my_tgid(const struct proc_node *n) { return pid_nr_in(current->signal->pids[PIDTYPE_TGID], n->ns); }
 
 void proc_owner(struct task *t, u32 *uid, u32 *gid)
 {
@@ -140,7 +130,7 @@ static int show_comm(struct text *t, const struct proc_node *n)
 }
 static int store_comm(const struct proc_node *n, char *buf, size_t len)
 {
-	if (n->task->tgid != current->tgid)
+	if (!same_thread_group(n->task, current))
 		return -EINVAL;
 	spin_lock(&n->task->alloc_lock);
 	str_copy(n->task->comm, buf, sizeof(n->task->comm));
@@ -191,7 +181,7 @@ static int show_children(struct text *t, const struct proc_node *n)
 	spin_lock(&tasklist_lock);
 	list_for_each(c, &n->task->children, sibling) {
 		if (nr < 4096)
-			tid[nr++] = c->tgid;
+			tid[nr++] = pid_nr_in(c->thread_pid, n->ns);
 	}
 	spin_unlock(&tasklist_lock);
 	for (u32 i = 0; i < nr; i++)
@@ -258,7 +248,6 @@ static int show_zero(struct text *t, const struct proc_node *n) { text_puts(t, "
 static int show_personality(struct text *t, const struct proc_node *n) { text_printf(t, "%08x\n", n->task->personality); return 0; }
 static int show_cgroup(struct text *t, const struct proc_node *n) { text_puts(t, "0::/\n"); return 0; }
 static int show_no_login(struct text *t, const struct proc_node *n) { text_printf(t, "%u", 0xffffffffu); return 0; }
-static int show_id_map(struct text *t, const struct proc_node *n) { text_printf(t, "%10u %10u %10u\n", 0, 0, 0xffffffffu); return 0; }
 static int show_schedstat(struct text *t, const struct proc_node *n)
 {
 	text_printf(t, "%llu 0 %llu\n", (unsigned long long)thread_runtime(task_thread(n->task)), (unsigned long long)(n->task->se.nvcsw + n->task->se.nivcsw));
@@ -288,6 +277,8 @@ static int task_lookup(struct inode *dir, const char *name, struct inode **out);
 static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 
 #define SECRET(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_read_node }
+#define ID_MAP(n, w)                                                                                                                                 \
+	{ .name = n, .mode = S_IFREG | 0644, .show = proc_show_idmap, .store_as = proc_store_idmap, .data = &(const enum idmap_which){ w } }
 #define COMMON_FILES                                                                                                                                 \
 	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),           \
 		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),          \
@@ -298,7 +289,11 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj },                                       \
 		PROC_TEXT("wchan", 0444, show_zero), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
 		PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login),         \
-		PROC_TEXT("uid_map", 0444, show_id_map), PROC_TEXT("gid_map", 0444, show_id_map), PROC_TEXT("schedstat", 0444, show_schedstat),          \
+		ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                          \
+		{ .name = "setgroups", .mode = S_IFREG | 0644, .show = proc_show_setgroups, .store_as = proc_store_setgroups,                            \
+		  .may_write = proc_may_write_setgroups },                                                                                               \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                            \
+		PROC_TEXT("schedstat", 0444, show_schedstat),                                                                                            \
 		PROC_TEXT("timerslack_ns", 0444, show_slack),                                                                                            \
 		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },                                             \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                   \
@@ -315,25 +310,16 @@ static const struct proc_entry process_dir[] = {
 static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
 static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);
 
-struct task *hook_proc_dir_task(struct file *f)
-{
-	const struct proc_node *n = proc_dir_node(f);
-	if (!n || n->e != &process)
-		return NULL;
-	task_get(n->task);
-	return n->task;
-}
-
 /* The task called `name`, with a reference, or NULL. */
-static struct task *named_task(const char *name)
+static struct task *named_task(const struct inode *dir, const char *name)
 {
 	s64 nr = proc_number(name);
-	return nr > 0 ? find_get_task((s32)nr) : NULL;
+	return nr > 0 ? find_get_task_in((s32)nr, proc_node(dir)->ns) : NULL;
 }
 
 int proc_pid_lookup(struct inode *dir, const char *name, struct inode **out)
 {
-	struct task *t = named_task(name);
+	struct task *t = named_task(dir, name);
 	if (!t)
 		return -ENOENT;
 	int r = proc_inode(dir->sb, &process, t, -1, out);
@@ -343,11 +329,11 @@ int proc_pid_lookup(struct inode *dir, const char *name, struct inode **out)
 
 static int task_lookup(struct inode *dir, const char *name, struct inode **out)
 {
-	struct task *t = named_task(name);
+	struct task *t = named_task(dir, name);
 	int r = -ENOENT;
 	if (!t)
 		return r;
-	if (t->tgid == proc_node(dir)->task->tgid)
+	if (same_thread_group(t, proc_node(dir)->task))
 		r = proc_inode(dir->sb, &thread, t, -1, out);
 	task_put(t);
 	return r;
@@ -362,7 +348,7 @@ struct batch {
 static void batch_add(struct batch *b, s32 nr)
 {
 	u32 i = b->n;
-	if (nr < b->from || (b->n == BATCH && nr > b->nr[BATCH - 1]))
+	if (nr <= 0 || nr < b->from || (b->n == BATCH && nr > b->nr[BATCH - 1]))
 		return;
 	if (b->n < BATCH)
 		b->n++;
@@ -373,23 +359,23 @@ static void batch_add(struct batch *b, s32 nr)
 	b->nr[i] = nr;
 }
 
-static void gather(struct batch *b, struct task *group)
+static void gather(struct batch *b, const struct pid_namespace *ns, struct task *group)
 {
 	struct task *p;
 	b->n = 0;
 	spin_lock(&tasklist_lock);
 	if (group) {
 		for_each_thread(group, p)
-			batch_add(b, p->tid);
+			batch_add(b, pid_nr_in(p->thread_pid, ns));
 	} else {
 		for_each_process(p)
-			batch_add(b, p->tgid);
+			batch_add(b, pid_nr_in(p->thread_pid, ns));
 	}
 	spin_unlock(&tasklist_lock);
 }
 
 /* group NULL: all processes; else the threads of one. */
-static int list_numbers(struct dir_context *c, const struct proc_entry *e, struct task *group)
+static int list_numbers(struct dir_context *c, const struct pid_namespace *ns, const struct proc_entry *e, struct task *group)
 {
 	struct batch b;
 	char name[16];
@@ -398,7 +384,7 @@ static int list_numbers(struct dir_context *c, const struct proc_entry *e, struc
 		c->pos = LIST_BASE;
 	do {
 		b.from = (s32)(c->pos - LIST_BASE);
-		gather(&b, group);
+		gather(&b, ns, group);
 		for (u32 i = 0; i < b.n; i++) {
 			format_str(name, sizeof(name), "%d", b.nr[i]);
 			c->pos = LIST_BASE + (u64)b.nr[i];
@@ -410,5 +396,5 @@ static int list_numbers(struct dir_context *c, const struct proc_entry *e, struc
 	return 0;
 }
 
-int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, &process, NULL); }
-static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, &thread, n->task); }
+int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, n->ns, &process, NULL); }
+static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, n->ns, &thread, n->task); }

@@ -125,7 +125,7 @@ static int show_loadavg(struct text *t, const struct proc_node *n)
 		u64 v = avg[i] + (1 << 11) / 200;
 		text_printf(t, "%llu.%02llu ", (unsigned long long)(v >> 11), (unsigned long long)((v & 2047) * 100 >> 11));
 	}
-	text_printf(t, "%llu/%u %d\n", (unsigned long long)max(sched_nr_running(), 1UL), READ_ONCE(nr_threads_total), READ_ONCE(init_pid_ns.last));
+	text_printf(t, "%llu/%u %d\n", (unsigned long long)max(sched_nr_running(), 1UL), READ_ONCE(nr_threads_total), READ_ONCE(current_pid_ns()->last));
 	return 0;
 }
 
@@ -221,10 +221,15 @@ static int show_tty_drivers(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
-static int self_link(const struct proc_node *n, char *buf, size_t size) { return format_str(buf, size, "%d", current->tgid); }
+static int self_link(const struct proc_node *n, char *buf, size_t size)
+{
+	s32 nr = proc_my_tgid(n);
+	return nr ? format_str(buf, size, "%d", nr) : -ENOENT;
+}
 static int thread_self_link(const struct proc_node *n, char *buf, size_t size)
 {
-	return format_str(buf, size, "%d/task/%d", current->tgid, current->tid);
+	s32 nr = proc_my_tgid(n);
+	return nr ? format_str(buf, size, "%d/task/%d", nr, pid_nr_in(current->thread_pid, n->ns)) : -ENOENT;
 }
 static int text_link(const struct proc_node *n, char *buf, size_t size) { return format_str(buf, size, "%s", (const char *)n->e->data); }
 

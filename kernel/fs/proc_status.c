@@ -48,7 +48,7 @@ static const char *state_text(struct task *t)
 
 /* What tasklist_lock and the sighand lock guard, taken at one moment. */
 struct snapshot {
-	s32 ppid, pgrp, session;
+	s32 tid, tgid, ppid, pgrp, session;
 	u32 threads;
 	u64 min_flt, maj_flt, cmin_flt, cmaj_flt, utime, stime, cutime, cstime;
 	ksigset_t pending, shared, blocked, ignored, caught;
@@ -79,16 +79,18 @@ static void snapshot_signals(struct task *t, struct snapshot *s)
 	unlock_task_sighand(t, flags);
 }
 
-static void take_snapshot(struct task *t, struct snapshot *s, bool whole)
+static void take_snapshot(struct task *t, const struct pid_namespace *ns, struct snapshot *s, bool whole)
 {
 	struct task *th;
 
 	memset(s, 0, sizeof(*s));
 	spin_lock(&tasklist_lock);
 	if (t->real_parent && t->sighand) {
-		s->ppid = t->real_parent->tgid;
-		s->pgrp = pid_nr(t->signal->pids[PIDTYPE_PGID]);
-		s->session = pid_nr(t->signal->pids[PIDTYPE_SID]);
+		s->tid = pid_nr_in(t->thread_pid, ns);
+		s->tgid = pid_nr_in(t->signal->pids[PIDTYPE_TGID], ns);
+		s->ppid = pid_nr_in(t->real_parent->signal->pids[PIDTYPE_TGID], ns);
+		s->pgrp = pid_nr_in(t->signal->pids[PIDTYPE_PGID], ns);
+		s->session = pid_nr_in(t->signal->pids[PIDTYPE_SID], ns);
 	}
 	if (whole) {
 		s->min_flt = t->signal->min_flt;
@@ -118,17 +120,18 @@ static void put_times(struct text *t, struct task *task, const struct snapshot *
 		s->threads, (ull)(task->start_time / NS_PER_TICK));
 }
 
-static int put_stat(struct text *t, struct task *task, bool whole)
+static int put_stat(struct text *t, const struct proc_node *n, bool whole)
 {
+	struct task *task = n->task;
 	struct snapshot s;
 	u64 tty;
 	s32 tpgid;
 	bool ok = proc_may_read(task) == 0;
 	struct mm *mm = get_task_mm(task);
 
-	take_snapshot(task, &s, whole);
-	hook_tty_info(task, &tty, &tpgid);
-	text_printf(t, "%d (", task->tid);
+	take_snapshot(task, n->ns, &s, whole);
+	hook_tty_info(task, n->ns, &tty, &tpgid);
+	text_printf(t, "%d (", s.tid);
 	proc_put_comm(t, task, true);
 	text_printf(t, ") %c %d %d %d %u %d %u", state_text(task)[0], s.ppid, s.pgrp, s.session, (u32)tty, tpgid, task->pf);
 	put_times(t, task, &s);
@@ -147,8 +150,8 @@ static int put_stat(struct text *t, struct task *task, bool whole)
 		mm_put_user(mm);
 	return 0;
 }
-int proc_show_stat(struct text *t, const struct proc_node *n) { return put_stat(t, n->task, true); }
-int proc_show_thread_stat(struct text *t, const struct proc_node *n) { return put_stat(t, n->task, false); }
+int proc_show_stat(struct text *t, const struct proc_node *n) { return put_stat(t, n, true); }
+int proc_show_thread_stat(struct text *t, const struct proc_node *n) { return put_stat(t, n, false); }
 
 /* --- statm ------------------------------------------------------------------------------------------------------------------------------ */
 int proc_show_statm(struct text *t, const struct proc_node *n)
@@ -200,11 +203,12 @@ static void put_cred(struct text *t, struct task *task)
 	const struct cred *c = proc_task_cred(task);
 	if (!c)
 		return;
-	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", my_uid(c->uid), my_uid(c->euid), my_uid(c->suid),
+		my_uid(c->fsuid), my_gid(c->gid), my_gid(c->egid), my_gid(c->sgid), my_gid(c->fsgid));
 	u32 slots = 64;
 	text_printf(t, "FDSize:\t%u\nGroups:\t", slots);
 	for (u32 i = 0; c->groups && i < c->groups->n; i++)
-		text_printf(t, "%u ", c->groups->gid[i]);
+		text_printf(t, "%u ", my_gid(c->groups->gid[i]));
 	text_puts(t, c->groups && c->groups->n ? "\n" : " \n");
 	cred_put(c);
 }
@@ -249,7 +253,23 @@ static u32 umask_of(struct task *t, bool *has)
 	return mask;
 }
 
-static void put_names(struct text *t, struct task *task, const struct snapshot *s)
+/* A pid at each level from this mount's namespace downwards. */
+static void put_levels(struct text *t, const char *name, struct task *task, enum pid_type type, const struct pid_namespace *ns)
+{
+	s32 nr[PID_MAX_LEVEL + 2];
+	u32 n = 0;
+	spin_lock(&tasklist_lock);
+	const struct pid *pid = type == PIDTYPE_PID ? task->thread_pid : task->sighand ? task->signal->pids[type] : NULL;
+	for (u32 i = ns->level; pid && i <= pid->level; i++)
+		nr[n++] = pid->numbers[i].nr;
+	spin_unlock(&tasklist_lock);
+	text_puts(t, name);
+	for (u32 i = 0; i < n; i++)
+		text_printf(t, "\t%d", nr[i]);
+	text_puts(t, "\n");
+}
+
+static void put_names(struct text *t, const struct proc_node *n, struct task *task, const struct snapshot *s)
 {
 	bool has;
 	u32 mask = umask_of(task, &has);
@@ -259,10 +279,13 @@ static void put_names(struct text *t, struct task *task, const struct snapshot *
 	text_puts(t, "\n");
 	if (has)
 		text_printf(t, "Umask:\t%#04o\n", mask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(task), task->tgid, task->tid, s->ppid);
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(task), s->tgid, s->tid, s->ppid);
 	put_cred(t, task);
-	text_printf(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%u\n", task->tgid, task->tid, s->pgrp, s->session,
-		(task->pf & PF_KTHREAD) != 0);
+	put_levels(t, "NStgid:", task, PIDTYPE_TGID, n->ns);
+	put_levels(t, "NSpid:", task, PIDTYPE_PID, n->ns);
+	put_levels(t, "NSpgid:", task, PIDTYPE_PGID, n->ns);
+	put_levels(t, "NSsid:", task, PIDTYPE_SID, n->ns);
+	text_printf(t, "Kthread:\t%u\n", (task->pf & PF_KTHREAD) != 0);
 }
 
 int proc_show_status(struct text *t, const struct proc_node *n)
@@ -272,13 +295,13 @@ int proc_show_status(struct text *t, const struct proc_node *n)
 	struct mm *mm = get_task_mm(task);
 	const struct cred *c = proc_task_cred(task);
 
-	take_snapshot(task, &s, false);
-	put_names(t, task, &s);
+	take_snapshot(task, n->ns, &s, false);
+	put_names(t, n, task, &s);
 	if (mm) {
 		put_memory(t, mm);
 		mm_put_user(mm);
 	}
-	text_printf(t, "Threads:\t%u\nSigQ:\t%d/%llu\n", s.threads, c && c->user ? atomic_read(&c->user->sigpending) : 0,
+	text_printf(t, "Threads:\t%u\nSigQ:\t%lld/%llu\n", s.threads, c && c->user ? (long long)atomic64_read(&c->user->used[USERNS_SIGPENDING]) : 0,
 		(ull)READ_ONCE(task->signal->rlim.r[11].cur));
 	if (c)
 		cred_put(c);

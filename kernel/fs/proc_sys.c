@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "proc/ns.h"
 #include "vfs/pipe.h"
 
 typedef unsigned long long ull;
@@ -23,24 +24,23 @@ static int show_uts(struct text *t, const struct proc_node *n)
 {
 	char name[65];
 	spin_lock(&uts_lock);
-	memcpy(name, n->e->data, sizeof(name));
+	memcpy(name, (char *)&current->nsproxy->uts->names + (u64)n->e->data, sizeof(name));
 	spin_unlock(&uts_lock);
 	text_printf(t, "%s\n", name);
 	return 0;
 }
 static int store_uts(const struct proc_node *n, char *buf, size_t len)
 {
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	struct uts_namespace *ns = current->nsproxy->uts;
 	char *nl = strchr(buf, '\n');
 	if (nl)
 		*nl = 0;
 	spin_lock(&uts_lock);
-	str_copy((char *)n->e->data, buf, sizeof(uts.nodename));
+	str_copy((char *)&ns->names + (u64)n->e->data, buf, sizeof(ns->names.nodename));
 	spin_unlock(&uts_lock);
 	return 0;
 }
-#define UTS_NAME(n, field) { .name = n, .mode = S_IFREG | 0644, .show = show_uts, .store = store_uts, .data = field }
+#define UTS_NAME(n, field) { .name = n, .mode = S_IFREG | 0644, .show = show_uts, .store = store_uts, .data = (void *)offsetof(struct uts_names, field) }
 
 /* --- numbers ---------------------------------------------------------------------------------------------------------------------------- */
 static int parse(char *buf, u64 *out)
@@ -66,15 +66,16 @@ static int store_pid_max(const struct proc_node *n, char *buf, size_t len)
 		return -EINVAL;
 	return pid_set_max((s32)v);
 }
-static int show_last_pid(struct text *t, const struct proc_node *n) { text_printf(t, "%d\n", READ_ONCE(init_pid_ns.last)); return 0; }
+static int show_last_pid(struct text *t, const struct proc_node *n) { text_printf(t, "%d\n", READ_ONCE(current_pid_ns()->last)); return 0; }
 static int store_last_pid(const struct proc_node *n, char *buf, size_t len)
 {
 	u64 v;
-	if (!capable(CAP_SYS_ADMIN))
+	struct pid_namespace *ns = current_pid_ns();
+	if (!ns_capable(ns->common.owner, CAP_SYS_ADMIN) && !ns_capable(ns->common.owner, CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
 	if (parse(buf, &v) || v > 0x7fffffff)
 		return -EINVAL;
-	return pid_set_last((s32)v);
+	return pid_set_last(ns, (s32)v);
 }
 static int show_threads_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", READ_ONCE(max_threads)); return 0; }
 static int store_threads_max(const struct proc_node *n, char *buf, size_t len)
@@ -119,6 +120,23 @@ static int show_inode_nr(struct text *t, const struct proc_node *n)
 }
 static int show_pipe_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", PIPE_MAX_SIZE); return 0; }
 
+/* --- user namespaces -------------------------------------------------------------------------------------------------------------------- */
+/* How many namespaces of a kind the users of the reader's user namespace may make. */
+static int show_max_ns(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", READ_ONCE(current_user_ns()->max_namespaces[*(const enum ns_kind *)n->e->data]));
+	return 0;
+}
+static int store_max_ns(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	WRITE_ONCE(current_user_ns()->max_namespaces[*(const enum ns_kind *)n->e->data], (u32)v);
+	return 0;
+}
+static int may_set_max_ns(const struct proc_node *n) { return ns_capable(current_user_ns(), CAP_SYS_RESOURCE) ? 0 : -EACCES; }
+
 /* --- random ----------------------------------------------------------------------------------------------------------------------------- */
 static void put_uuid(struct text *t, const u8 u[16])
 {
@@ -159,8 +177,8 @@ static const struct proc_entry random_dir[] = { PROC_TEXT("uuid", 0444, show_uui
 	CONSTANT("entropy_avail", "256"), CONSTANT("poolsize", "256") };
 static const struct proc_entry pty_dir[] = { CONSTANT("max", "1024") };
 static const struct proc_entry kernel_dir[] = {
-	UTS_NAME("hostname", uts.nodename),
-	UTS_NAME("domainname", uts.domainname),
+	UTS_NAME("hostname", nodename),
+	UTS_NAME("domainname", domainname),
 	CONSTANT("ostype", "Linux"),
 	PROC_TEXT("osrelease", 0444, show_release),
 	PROC_TEXT("version", 0444, show_version),
@@ -181,6 +199,12 @@ static const struct proc_entry kernel_dir[] = {
 	PROC_DIR("random", 0555, random_dir),
 	PROC_DIR("pty", 0555, pty_dir),
 };
+/* Who may write is asked at open: it is not the owner of the file. */
+#define MAX_NS(n, k)                                                                                                                                 \
+	{ .name = "max_" n "_namespaces", .mode = S_IFREG | 0666, .show = show_max_ns, .store = store_max_ns, .may_write = may_set_max_ns,               \
+	  .data = &(const enum ns_kind){ k } }
+static const struct proc_entry user_dir[] = { MAX_NS("user", NS_USER), MAX_NS("pid", NS_PID), MAX_NS("uts", NS_UTS), MAX_NS("ipc", NS_IPC),
+	MAX_NS("net", NS_NET), MAX_NS("mnt", NS_MNT), MAX_NS("cgroup", NS_CGROUP), MAX_NS("time", NS_TIME) };
 static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"), CONSTANT("max_map_count", "65530"),
 	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
 static const struct proc_entry fs_dir[] = {
@@ -193,4 +217,4 @@ static const struct proc_entry unix_dir[] = { CONSTANT("max_dgram_qlen", "512") 
 static const struct proc_entry net_dir[] = { PROC_DIR("core", 0555, core_dir), PROC_DIR("unix", 0555, unix_dir) };
 
 const struct proc_entry proc_sys_dir[PROC_SYS_NR] = { PROC_DIR("kernel", 0555, kernel_dir), PROC_DIR("vm", 0555, vm_dir), PROC_DIR("fs", 0555, fs_dir),
-	PROC_DIR("net", 0555, net_dir) };
+	PROC_DIR("net", 0555, net_dir), PROC_DIR("user", 0555, user_dir) };

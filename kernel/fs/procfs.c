@@ -1,6 +1,6 @@
 /*
- * procfs: mounting, inodes, directories and text files over the tables of proc_*.c. One superblock for all mounts. Names are not kept in the
- * dentry cache beyond their use (super->no_dcache), so a process that is gone leaves nothing behind.
+ * procfs: mounting, inodes, directories and text files over the tables of proc_*.c. Names are not kept in the dentry cache
+ * beyond their use (super->no_dcache), so a process that is gone leaves nothing behind.
  */
 #include "fs/procfs.h"
 
@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/ns.h"
 
 #define REGISTERED_MAX 8u
 static const struct proc_entry *registered[REGISTERED_MAX]; /* boot time only */
@@ -110,7 +111,7 @@ int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, 
 	}
 	if (task)
 		task_get(task);
-	*n = (struct proc_node){ .e = e, .task = task, .fd = fd };
+	*n = (struct proc_node){ .e = e, .task = task, .ns = sb->private, .fd = fd };
 	i->private = n;
 	i->ino = proc_ino(e, task, fd);
 	i->uid = i->gid = 0;
@@ -154,6 +155,9 @@ static int dir_readdir(struct file *f, struct dir_context *c)
 
 	if (n->task && task_released(n->task))
 		return -ENOENT;
+	int err = n->e->may_list ? n->e->may_list(n) : 0;
+	if (err)
+		return err;
 	if (c->pos == 0 && !proc_emit(c, ".", f->inode->ino, S_IFDIR))
 		return 0;
 	if (c->pos == 1 && !proc_emit(c, "..", f->path.dentry->parent->inode->ino, S_IFDIR))
@@ -181,7 +185,6 @@ int proc_root_list(struct file *f, const struct proc_node *n, struct dir_context
 static int open_dir(struct inode *i, struct file *f) { return 0; }
 static ssize_t read_dir(struct file *f, struct iter *to, u64 *pos) { return -EISDIR; }
 static const struct file_ops dir_fops = { .readdir = dir_readdir, .open = open_dir, .read = read_dir };
-const struct proc_node *proc_dir_node(const struct file *f) { return f->ops == &dir_fops ? proc_node(f->inode) : NULL; }
 
 s64 proc_number(const char *name)
 {
@@ -210,8 +213,13 @@ static int text_open(struct inode *i, struct file *f)
 		if (r)
 			return r;
 	}
-	if (file_writable(f) && !n->e->store)
+	if (file_writable(f) && !n->e->store && !n->e->store_as)
 		return -EACCES;
+	if (file_writable(f) && n->e->may_write) {
+		int r = n->e->may_write(n);
+		if (r)
+			return r;
+	}
 	f->private = kzalloc(sizeof(struct proc_open));
 	return f->private ? 0 : -ENOMEM;
 }
@@ -239,15 +247,17 @@ static ssize_t text_file_write(struct file *f, struct iter *from, u64 *pos)
 	const struct proc_node *n = proc_node(f->inode);
 	size_t len = min(from->count, PAGE_SIZE - 1);
 
-	if (!n->e->store)
+	if (!n->e->store && !n->e->store_as)
 		return -EIO;
+	if (n->e->store_as && (*pos || from->count >= PAGE_SIZE))
+		return -EINVAL;
 	char *buf = kmalloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
 	ssize_t r = -EFAULT;
 	if (iter_copy_from(from, buf, len) == len) {
 		buf[len] = 0;
-		r = n->e->store(n, buf, len);
+		r = n->e->store ? n->e->store(n, buf, len) : n->e->store_as(n, f->cred, buf, len);
 	}
 	kfree(buf);
 	if (r)
@@ -265,13 +275,19 @@ static void text_release(struct file *f)
 static const struct file_ops text_fops = { .open = text_open, .read = text_file_read, .write = text_file_write, .release = text_release };
 
 /* --- mounting --------------------------------------------------------------------------------------------------------------------------- */
-static const struct super_ops super_ops = { .evict = evict };
-static struct super *the_super; /* super_lock: made by the first mount, kept for good */
-static DEFINE_MUTEX(super_lock, RANK_TRUNCATE);
+static void forget_ns(struct super *sb)
+{
+	struct pid_namespace *ns = sb->private;
+	if (ns)
+		ns_put(&ns->common);
+}
+static const struct super_ops super_ops = { .evict = evict, .free = forget_ns };
 static struct fs_type proc_type;
 
-static int make_super(struct super **out)
+/* Each mount has a superblock of its own, for the mounter's pid namespace. */
+static int proc_mount(const struct fs_type *t, const char *source, const char *data, struct super **out)
 {
+	struct pid_namespace *ns = current_pid_ns();
 	struct inode *root;
 	struct super *sb;
 	int r = super_create(&proc_type, &super_ops, PROC_SUPER_MAGIC, &sb);
@@ -279,6 +295,9 @@ static int make_super(struct super **out)
 	if (r)
 		return r;
 	sb->no_dcache = true;
+	sb->private = ns;
+	ns_get(&ns->common);
+	super_set_owner(sb, ns->common.owner);
 	r = proc_inode(sb, &proc_root, NULL, -1, &root);
 	if (!r)
 		r = super_set_root(sb, root);
@@ -289,21 +308,7 @@ static int make_super(struct super **out)
 	*out = sb;
 	return 0;
 }
-
-static int proc_mount(const struct fs_type *t, const char *source, const char *data, struct super **out)
-{
-	int r = 0;
-	mutex_lock(&super_lock);
-	if (!the_super)
-		r = make_super(&the_super);
-	if (!r) {
-		super_get(the_super);
-		*out = the_super;
-	}
-	mutex_unlock(&super_lock);
-	return r;
-}
-static struct fs_type proc_type = { .name = "proc", .nodev = true, .mount = proc_mount };
+static struct fs_type proc_type = { .name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount };
 
 void proc_register(const struct proc_entry *e)
 {
@@ -311,4 +316,8 @@ void proc_register(const struct proc_entry *e)
 	registered[nr_registered++] = e;
 }
 
-void procfs_init(void) { register_filesystem(&proc_type); }
+void procfs_init(void)
+{
+	nsfs_init();
+	register_filesystem(&proc_type);
+}

@@ -16,6 +16,7 @@ struct proc_entry;
 struct proc_node {
 	const struct proc_entry *e;
 	struct task *task; /* with a reference; NULL outside process directories */
+	struct pid_namespace *ns; /* whose numbers this mount shows: the superblock's reference */
 	s32 fd;            /* of fd/N, fdinfo/N */
 };
 struct proc_entry {
@@ -25,6 +26,10 @@ struct proc_entry {
 	int (*show)(struct text *t, const struct proc_node *n);
 	/* write(2): buf is NUL-terminated behind len bytes. 0 or -errno: all is taken. */
 	int (*store)(const struct proc_node *n, char *buf, size_t len);
+	/* The same, by the credentials of who opened the file; only at the beginning and less than a page. Instead of store. */
+	int (*store_as)(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+	/* May it be opened for writing? 0 or -errno. NULL = the mode bits decide. */
+	int (*may_write)(const struct proc_node *n);
 	/* Links: text, as readlink; NULL follow = the text is followed. */
 	int (*link)(const struct proc_node *n, char *buf, size_t size);
 	int (*follow)(const struct proc_node *n, struct path *out);
@@ -36,6 +41,8 @@ struct proc_entry {
 	const struct file_ops *fops; /* instead of the text operations */
 	/* May current see it? 0 or -EACCES; asked at open. NULL = the mode bits decide. */
 	int (*may_open)(const struct proc_node *n);
+	/* Directories with a fixed list: may current list it? 0 or -errno. */
+	int (*may_list)(const struct proc_node *n);
 	const void *data;
 };
 #define PROC_DIR(n, m, table) { .name = n, .mode = S_IFDIR | (m), .dir = table, .nr = ARRAY_SIZE(table) }
@@ -44,8 +51,6 @@ struct proc_entry {
 static inline const struct proc_node *proc_node(const struct inode *i) { return i->private; }
 /* An inode for e, with a reference to task if there is one. 0 or -ENOMEM. */
 int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, s32 fd, struct inode **out);
-/* What an open directory of procfs shows; NULL if f is none. */
-const struct proc_node *proc_dir_node(const struct file *f);
 u64 proc_ino(const struct proc_entry *e, const struct task *task, s32 fd);
 /* Emits one name at position c->pos and moves on; false = full. */
 bool proc_emit(struct dir_context *c, const char *name, u64 ino, u32 mode);
@@ -71,12 +76,24 @@ int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context 
 int proc_may_read(struct task *t);
 /* Owner of t's files here: its euid and egid, root when it is not dumpable. */
 void proc_owner(struct task *t, u32 *uid, u32 *gid);
+/* What the numbers of current are in this mount; 0 = it is not visible here. */
+s32 proc_my_tgid(const struct proc_node *n);
 /* t's credentials with a reference. NULL only when there are none (never for a live task). */
 const struct cred *proc_task_cred(struct task *t);
 /* --- proc_fd.c ---------------------------------------------------------------------------------------------------------------------------- */
 int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+/* --- proc_ns.c ---------------------------------------------------------------------------------------------------------------------------- */
+#define PROC_NS_NR 4
+extern const struct proc_entry proc_ns_dir[PROC_NS_NR];
+int proc_may_list_ns(const struct proc_node *n);
+/* e->data: enum idmap_which */
+int proc_show_idmap(struct text *t, const struct proc_node *n);
+int proc_store_idmap(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+int proc_show_setgroups(struct text *t, const struct proc_node *n);
+int proc_store_setgroups(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+int proc_may_write_setgroups(const struct proc_node *n);
 /* --- proc_status.c ------------------------------------------------------------------------------------------------------------------------ */
 int proc_show_stat(struct text *t, const struct proc_node *n);
 int proc_show_thread_stat(struct text *t, const struct proc_node *n);
@@ -97,7 +114,7 @@ extern const struct file_ops proc_mem_ops;
 struct mm_split { u64 anon, file, shmem, data, stack, exec; };
 void proc_mm_split(struct mm *mm, struct mm_split *out);
 /* --- proc_sys.c, proc_net.c, proc_pando.c -------------------------------------------------------------------------------------------------- */
-#define PROC_SYS_NR 4
+#define PROC_SYS_NR 5
 extern const struct proc_entry proc_sys_dir[PROC_SYS_NR];
 #define PROC_NET_NR 9
 extern const struct proc_entry proc_net_dir[PROC_NET_NR];

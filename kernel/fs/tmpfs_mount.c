@@ -116,12 +116,13 @@ static int parse_option(char *opt, struct tmpfs_limits *l)
 	else if (octal)
 		l->mode = (u32)v & 07777;
 	else if (!strcmp(opt, "uid"))
-		l->uid = (u32)v;
+		l->uid = make_uid(current_user_ns(), (u32)v);
 	else if (!strcmp(opt, "gid"))
-		l->gid = (u32)v;
+		l->gid = make_gid(current_user_ns(), (u32)v);
 	else
 		return -EINVAL;
-	return 0;
+	/* Ids that the mounter cannot name. */
+	return l->uid == NO_ID || l->gid == NO_ID ? -EINVAL : 0;
 }
 
 static int parse_options(const char *data, struct tmpfs_limits *l)

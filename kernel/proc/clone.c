@@ -13,6 +13,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
+#include "proc/ns.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
 #include "uapi/newer.h"
@@ -112,8 +113,8 @@ static void link_process(struct task *child, struct birth *b)
 	struct pid *pid = child->thread_pid;
 	child->group_leader = child;
 	child->tgid = child->tid;
-	if (unlikely(pid->numbers[pid->level].nr == 1)) {
-		pid->numbers[pid->level].ns->child_reaper = child;
+	if (unlikely(pid_own_nr(pid) == 1)) {
+		pid_ns_set_reaper(pid_ns_of(pid), child);
 		s->flags |= SIGNAL_UNKILLABLE;
 	}
 	s->shared_pending.set = b->collector.signal;
@@ -228,7 +229,7 @@ long kernel_clone(struct kernel_clone_args *a)
 {
 	struct clone_caller caller = {
 		.unkillable = current->signal->flags & SIGNAL_UNKILLABLE,
-		.admin = capable(CAP_SYS_ADMIN),
+		.foreign_children = current->nsproxy->pid != current_pid_ns(),
 		.has_mm = current->mm && !a->kthread,
 	};
 	struct birth b = { .args = a, .failed_step = FAILED_DECODE };
@@ -245,7 +246,7 @@ long kernel_clone(struct kernel_clone_args *a)
 			trace_birth_fail(&b, a->flags, a->call, err);
 		return err;
 	}
-	long nr = child->tid;
+	long nr = pid_vnr(child->thread_pid);
 	if (a->flags & CLONE_PARENT_SETTID)
 		(void)put_user((s32)nr, a->parent_tid); /* a bad pointer is no error */
 	if (a->flags & CLONE_VFORK) {
@@ -265,7 +266,7 @@ void hook_ret_from_fork(struct thread *prev, struct regs *regs)
 	struct task *t = current;
 	if (unlikely(t->set_child_tid)) {
 		irq_enable();
-		(void)put_user(t->tid, t->set_child_tid);
+		(void)put_user(pid_own_nr(t->thread_pid), t->set_child_tid);
 		irq_disable();
 	}
 }

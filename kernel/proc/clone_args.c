@@ -119,35 +119,26 @@ static int check_combinations(const struct kernel_clone_args *a, const struct cl
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && c->unkillable)
 		return -EINVAL;
-	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
+	if ((f & CLONE_THREAD) && ((f & (CLONE_NEWUSER | CLONE_NEWPID)) || c->foreign_children))
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & CLONE_DETACHED))
 		return -EINVAL;
 	return 0;
 }
 
-/* What Pando has not built is refused as Linux refuses what was not configured: EPERM where privilege is asked first, else EINVAL. */
-static int check_built(const struct kernel_clone_args *a, const struct clone_caller *c)
-{
-	if (a->flags & CLONE_NEWUSER)
-		return -EINVAL;
-	if (a->flags & NAMESPACE_FLAGS)
-		return c->admin ? -EINVAL : -EPERM;
-	if (a->flags & CLONE_INTO_CGROUP)
-		return -EINVAL;
-	return 0;
-}
+/* What Pando has not built is refused as Linux refuses what was not configured. */
+static int check_built(const struct kernel_clone_args *a) { return a->flags & CLONE_INTO_CGROUP ? -EINVAL : 0; }
 
 int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller *c, struct clone_plan *plan)
 {
 	u64 f = a->flags;
 	int err = check_combinations(a, c);
-	if (!err && (f & (NAMESPACE_FLAGS | CLONE_NEWUSER | CLONE_INTO_CGROUP)))
-		err = check_built(a, c);
+	if (!err)
+		err = check_built(a);
 	if (err)
 		return err;
 	*plan = (struct clone_plan){ .mode = {
-		[BSTEP_CREDS] = f & CLONE_THREAD ? STEP_SHARE : STEP_COPY,
+		[BSTEP_CREDS] = f & CLONE_THREAD ? STEP_SHARE : f & CLONE_NEWUSER ? STEP_FRESH : STEP_COPY,
 		[BSTEP_LIMITS] = STEP_FRESH,
 		[BSTEP_SCHED] = STEP_FRESH,
 		[BSTEP_SEMUNDO] = f & CLONE_SYSVSEM ? STEP_SHARE : STEP_NONE,
@@ -156,7 +147,7 @@ int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller
 		[BSTEP_SIGHAND] = f & CLONE_SIGHAND ? STEP_SHARE : f & CLONE_CLEAR_SIGHAND ? STEP_FRESH : STEP_COPY,
 		[BSTEP_SIGNAL] = f & CLONE_THREAD ? STEP_SHARE : STEP_FRESH,
 		[BSTEP_MM] = !c->has_mm ? STEP_NONE : f & CLONE_VM ? STEP_SHARE : STEP_COPY,
-		[BSTEP_NAMESPACES] = STEP_SHARE,
+		[BSTEP_NAMESPACES] = f & NAMESPACE_FLAGS ? STEP_FRESH : STEP_SHARE,
 		[BSTEP_IO] = f & CLONE_IO ? STEP_SHARE : STEP_NONE,
 		[BSTEP_THREAD] = a->fn ? STEP_FRESH : STEP_COPY,
 		[BSTEP_PID] = STEP_FRESH,

@@ -47,7 +47,7 @@ void decode_kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 f
 /* What the rules need to know about the caller. */
 struct clone_caller {
 	bool unkillable;    /* its process has SIGNAL_UNKILLABLE: an init */
-	bool admin;         /* CAP_SYS_ADMIN */
+	bool foreign_children; /* its children go to another pid namespace than its own */
 	bool has_mm;
 };
 struct clone_plan {

@@ -13,8 +13,8 @@
 #include "uapi/newer.h"
 
 static const struct clone_caller user = { .has_mm = true };
-static const struct clone_caller root = { .has_mm = true, .admin = true };
-static const struct clone_caller init = { .has_mm = true, .admin = true, .unkillable = true };
+static const struct clone_caller root = { .has_mm = true };
+static const struct clone_caller init = { .has_mm = true, .unkillable = true };
 
 static int plan_flags(u64 flags, const struct clone_caller *c, struct clone_plan *plan)
 {
@@ -149,14 +149,28 @@ static void test_combinations(void **state)
 static void test_what_is_not_built_is_refused(void **state)
 {
 	(void)state;
+	struct clone_plan p;
+	assert_int_equal(plan_flags(CLONE_INTO_CGROUP, &user, &p), -EINVAL);
+}
+
+static void test_namespaces(void **state)
+{
+	(void)state;
 	static const u64 ns[] = { CLONE_NEWTIME, CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET };
+	const u64 thread = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
+	const struct clone_caller moved = { .has_mm = true, .foreign_children = true };
 	struct clone_plan p;
 	for (size_t i = 0; i < ARRAY_SIZE(ns); i++) {
-		assert_int_equal(plan_flags(ns[i], &user, &p), -EPERM);
-		assert_int_equal(plan_flags(ns[i], &root, &p), -EINVAL);
+		assert_int_equal(plan_flags(ns[i], &user, &p), 0);
+		assert_int_equal(p.mode[BSTEP_NAMESPACES], STEP_FRESH);
+		assert_int_equal(p.mode[BSTEP_CREDS], STEP_COPY);
 	}
-	assert_int_equal(plan_flags(CLONE_NEWUSER, &user, &p), -EINVAL);
-	assert_int_equal(plan_flags(CLONE_INTO_CGROUP, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_NEWUSER, &user, &p), 0);
+	assert_int_equal(p.mode[BSTEP_CREDS], STEP_FRESH);
+	assert_int_equal(p.mode[BSTEP_NAMESPACES], STEP_SHARE);
+	assert_int_equal(plan_flags(thread | CLONE_NEWUSER, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(thread, &moved, &p), -EINVAL);
+	assert_int_equal(plan_flags(0, &moved, &p), 0);
 }
 
 static void test_plan_modes(void **state)
@@ -181,7 +195,7 @@ static void test_plan_modes(void **state)
 	assert_int_equal(plan_flags(CLONE_CLEAR_SIGHAND | CLONE_PIDFD, &user, &p), 0);
 	assert_int_equal(p.mode[BSTEP_SIGHAND], STEP_FRESH);
 	assert_int_equal(p.mode[BSTEP_PIDFD], STEP_FRESH);
-	struct clone_caller kernel = { .admin = true };
+	struct clone_caller kernel = { 0 };
 	assert_int_equal(plan_flags(CLONE_VM | CLONE_FS, &kernel, &p), 0);
 	assert_int_equal(p.mode[BSTEP_MM], STEP_NONE);
 }
@@ -207,7 +221,7 @@ int main(void)
 		cmocka_unit_test(test_clone3_stack_is_its_top),
 		cmocka_unit_test(test_combinations),
 		cmocka_unit_test(test_what_is_not_built_is_refused),
-		cmocka_unit_test(test_plan_modes),
+		cmocka_unit_test(test_namespaces), cmocka_unit_test(test_plan_modes),
 		cmocka_unit_test(test_kernel_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,9 @@
 #include "mm/uaccess.h"
 #include "proc/cred_calls.h"
 #include "proc/internal.h"
+#include "proc/ns.h"
 
-#define NO_ID (~0u)
+
 #define ALL_CAPS ((1UL << (CAP_LAST_CAP + 1)) - 1)
 #define FS_CAPS                                                                                                        \
 	(1UL << CAP_CHOWN | 1UL << CAP_MKNOD | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |   \
@@ -22,10 +23,10 @@
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------- */
 
-long sys_getuid(void) { return current_cred()->uid; }
-long sys_geteuid(void) { return current_cred()->euid; }
-long sys_getgid(void) { return current_cred()->gid; }
-long sys_getegid(void) { return current_cred()->egid; }
+long sys_getuid(void) { return my_uid(current_cred()->uid); }
+long sys_geteuid(void) { return my_uid(current_cred()->euid); }
+long sys_getgid(void) { return my_gid(current_cred()->gid); }
+long sys_getegid(void) { return my_gid(current_cred()->egid); }
 
 static long put_three(u32 a, u32 b, u32 c, uaddr_t ua, uaddr_t ub, uaddr_t uc)
 {
@@ -34,12 +35,25 @@ static long put_three(u32 a, u32 b, u32 c, uaddr_t ua, uaddr_t ub, uaddr_t uc)
 long sys_getresuid(u64 r, u64 e, u64 s)
 {
 	const struct cred *c = current_cred();
-	return put_three(c->uid, c->euid, c->suid, r, e, s);
+	return put_three(my_uid(c->uid), my_uid(c->euid), my_uid(c->suid), r, e, s);
 }
 long sys_getresgid(u64 r, u64 e, u64 s)
 {
 	const struct cred *c = current_cred();
-	return put_three(c->gid, c->egid, c->sgid, r, e, s);
+	return put_three(my_gid(c->gid), my_gid(c->egid), my_gid(c->sgid), r, e, s);
+}
+
+/* The kernel ids of what a set*id call was given: (u32)-1 stays "no change". False: a number that the namespace has no name for. */
+static bool take_ids(u32 *id, u32 n, bool group)
+{
+	for (u32 i = 0; i < n; i++) {
+		if (id[i] == NO_ID)
+			continue;
+		id[i] = group ? make_gid(current_user_ns(), id[i]) : make_uid(current_user_ns(), id[i]);
+		if (id[i] == NO_ID)
+			return false;
+	}
+	return true;
 }
 
 /* --- user ids --------------------------------------------------------------------------------------------------------------------------- */
@@ -47,10 +61,10 @@ long sys_getresgid(u64 r, u64 e, u64 s)
 /* The account follows the real uid. Over the limit is no error here; the next execve reports it (EAGAIN). */
 static int switch_user(struct cred *c)
 {
-	struct user_account *u = user_find_get(c->uid);
+	struct user_account *u = user_find_get(c->user_ns, c->uid);
 	if (!u)
 		return -EAGAIN;
-	if (u != &root_user && (u64)atomic_read(&u->processes) >= rlimit_cur(RLIMIT_NPROC))
+	if (u->uid != 0 && account_over(u, USERNS_NPROC, rlimit_cur(RLIMIT_NPROC)))
 		current->pf |= PF_NPROC_EXCEEDED;
 	else
 		current->pf &= ~PF_NPROC_EXCEEDED;
@@ -64,16 +78,17 @@ static void fix_caps_after_setuid(struct cred *c, const struct cred *old)
 {
 	if (c->securebits & BITS(SECURE_NO_SETUID_FIXUP))
 		return;
-	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-	bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+	u32 root = make_uid(old->user_ns, 0);
+	bool had_root = old->uid == root || old->euid == root || old->suid == root;
+	bool has_root = c->uid == root || c->euid == root || c->suid == root;
 	if (had_root && !has_root) {
 		if (!(c->securebits & BITS(SECURE_KEEP_CAPS)))
 			c->cap_permitted = c->cap_effective = 0;
 		c->cap_ambient = 0;
 	}
-	if (old->euid == 0 && c->euid != 0)
+	if (old->euid == root && c->euid != root)
 		c->cap_effective = 0;
-	if (old->euid != 0 && c->euid == 0)
+	if (old->euid != root && c->euid == root)
 		c->cap_effective = c->cap_permitted;
 }
 
@@ -81,9 +96,10 @@ static void fix_caps_after_setfsuid(struct cred *c, const struct cred *old)
 {
 	if (c->securebits & BITS(SECURE_NO_SETUID_FIXUP))
 		return;
-	if (old->fsuid == 0 && c->fsuid != 0)
+	u32 root = make_uid(old->user_ns, 0);
+	if (old->fsuid == root && c->fsuid != root)
 		c->cap_effective &= ~FS_CAPS;
-	if (old->fsuid != 0 && c->fsuid == 0)
+	if (old->fsuid != root && c->fsuid == root)
 		c->cap_effective |= c->cap_permitted & FS_CAPS;
 }
 
@@ -109,14 +125,14 @@ static long finish_uids(struct cred *c, long err)
 
 long sys_setuid(u64 uid64)
 {
-	u32 uid = (u32)uid64;
+	u32 uid = make_uid(current_user_ns(), (u32)uid64);
 	struct cred *c;
 	if (uid == NO_ID)
 		return -EINVAL;
 	int err = cred_prepare(&c);
 	if (err)
 		return err;
-	if (capable(CAP_SETUID))
+	if (ns_capable(current_user_ns(), CAP_SETUID))
 		c->uid = c->suid = uid;
 	else if (uid != c->uid && uid != c->suid)
 		return finish(c, -EPERM);
@@ -126,10 +142,13 @@ long sys_setuid(u64 uid64)
 
 long sys_setreuid(u64 ruid64, u64 euid64)
 {
-	u32 ruid = (u32)ruid64, euid = (u32)euid64;
+	u32 id[2] = { (u32)ruid64, (u32)euid64 };
 	const struct cred *old = current_cred();
-	bool may = capable(CAP_SETUID);
+	bool may = ns_capable(current_user_ns(), CAP_SETUID);
 	struct cred *c;
+	if (!take_ids(id, 2, false))
+		return -EINVAL;
+	u32 ruid = id[0], euid = id[1];
 	int err = cred_prepare(&c);
 	if (err)
 		return err;
@@ -151,8 +170,10 @@ long sys_setresuid(u64 r64, u64 e64, u64 s64v)
 {
 	u32 id[3] = { (u32)r64, (u32)e64, (u32)s64v };
 	const struct cred *old = current_cred();
-	bool may = capable(CAP_SETUID);
+	bool may = ns_capable(current_user_ns(), CAP_SETUID);
 	struct cred *c;
+	if (!take_ids(id, 3, false))
+		return -EINVAL;
 	for (u32 i = 0; i < 3; i++)
 		if (id[i] != NO_ID && !may && id[i] != old->uid && id[i] != old->euid && id[i] != old->suid)
 			return -EPERM;
@@ -169,13 +190,13 @@ long sys_setresuid(u64 r64, u64 e64, u64 s64v)
 /* Returns the old id whatever happens. */
 long sys_setfsuid(u64 uid64)
 {
-	u32 uid = (u32)uid64;
+	u32 uid = make_uid(current_user_ns(), (u32)uid64);
 	const struct cred *old = current_cred();
-	u32 was = old->fsuid;
+	u32 was = my_uid(old->fsuid);
 	struct cred *c;
-	if (uid == NO_ID || uid == was)
+	if (uid == NO_ID || uid == old->fsuid)
 		return was;
-	if (uid != old->uid && uid != old->euid && uid != old->suid && !capable(CAP_SETUID))
+	if (uid != old->uid && uid != old->euid && uid != old->suid && !ns_capable(current_user_ns(), CAP_SETUID))
 		return was;
 	if (cred_prepare(&c))
 		return was;
@@ -189,14 +210,14 @@ long sys_setfsuid(u64 uid64)
 
 long sys_setgid(u64 gid64)
 {
-	u32 gid = (u32)gid64;
+	u32 gid = make_gid(current_user_ns(), (u32)gid64);
 	struct cred *c;
 	if (gid == NO_ID)
 		return -EINVAL;
 	int err = cred_prepare(&c);
 	if (err)
 		return err;
-	if (capable(CAP_SETGID))
+	if (ns_capable(current_user_ns(), CAP_SETGID))
 		c->gid = c->sgid = gid;
 	else if (gid != c->gid && gid != c->sgid)
 		return finish(c, -EPERM);
@@ -206,10 +227,13 @@ long sys_setgid(u64 gid64)
 
 long sys_setregid(u64 rgid64, u64 egid64)
 {
-	u32 rgid = (u32)rgid64, egid = (u32)egid64;
+	u32 id[2] = { (u32)rgid64, (u32)egid64 };
 	const struct cred *old = current_cred();
-	bool may = capable(CAP_SETGID);
+	bool may = ns_capable(current_user_ns(), CAP_SETGID);
 	struct cred *c;
+	if (!take_ids(id, 2, true))
+		return -EINVAL;
+	u32 rgid = id[0], egid = id[1];
 	int err = cred_prepare(&c);
 	if (err)
 		return err;
@@ -231,8 +255,10 @@ long sys_setresgid(u64 r64, u64 e64, u64 s64v)
 {
 	u32 id[3] = { (u32)r64, (u32)e64, (u32)s64v };
 	const struct cred *old = current_cred();
-	bool may = capable(CAP_SETGID);
+	bool may = ns_capable(current_user_ns(), CAP_SETGID);
 	struct cred *c;
+	if (!take_ids(id, 3, true))
+		return -EINVAL;
 	for (u32 i = 0; i < 3; i++)
 		if (id[i] != NO_ID && !may && id[i] != old->gid && id[i] != old->egid && id[i] != old->sgid)
 			return -EPERM;
@@ -248,13 +274,13 @@ long sys_setresgid(u64 r64, u64 e64, u64 s64v)
 
 long sys_setfsgid(u64 gid64)
 {
-	u32 gid = (u32)gid64;
+	u32 gid = make_gid(current_user_ns(), (u32)gid64);
 	const struct cred *old = current_cred();
-	u32 was = old->fsgid;
+	u32 was = my_gid(old->fsgid);
 	struct cred *c;
-	if (gid == NO_ID || gid == was)
+	if (gid == NO_ID || gid == old->fsgid)
 		return was;
-	if (gid != old->gid && gid != old->egid && gid != old->sgid && !capable(CAP_SETGID))
+	if (gid != old->gid && gid != old->egid && gid != old->sgid && !ns_capable(current_user_ns(), CAP_SETGID))
 		return was;
 	if (cred_prepare(&c))
 		return was;
@@ -269,8 +295,9 @@ long sys_getgroups(u64 size, u64 ulist)
 	s32 room = (s32)size, n = g ? (s32)g->n : 0;
 	if (room < 0 || (room && n > room))
 		return -EINVAL;
-	if (room && n && copy_to_user(ulist, g->gid, (size_t)n * sizeof(u32)))
-		return -EFAULT;
+	for (s32 i = 0; room && i < n; i++)
+		if (put_user(my_gid(g->gid[i]), ulist + (u64)i * sizeof(u32)))
+			return -EFAULT;
 	return n;
 }
 
@@ -293,7 +320,7 @@ long sys_setgroups(u64 size, u64 ulist)
 {
 	struct group_list *g = NULL;
 	struct cred *c;
-	if (!capable(CAP_SETGID))
+	if (!user_ns_may_setgroups(current_user_ns()) || !ns_capable(current_user_ns(), CAP_SETGID))
 		return -EPERM;
 	if (size > 65536)
 		return -EINVAL;
@@ -306,6 +333,13 @@ long sys_setgroups(u64 size, u64 ulist)
 		if (copy_from_user(g->gid, ulist, size * sizeof(u32))) {
 			kfree(g);
 			return -EFAULT;
+		}
+		for (u32 i = 0; i < g->n; i++) {
+			g->gid[i] = make_gid(current_user_ns(), g->gid[i]);
+			if (g->gid[i] == NO_ID) {
+				kfree(g);
+				return -EINVAL;
+			}
 		}
 		sort_ids(g->gid, g->n);
 	}
@@ -352,7 +386,7 @@ long sys_capget(u64 uhdr, u64 udata)
 	if (h.pid < 0)
 		return -EINVAL;
 	struct task *t = current;
-	if (h.pid && h.pid != t->tid) {
+	if (h.pid && h.pid != pid_own_nr(t->thread_pid)) {
 		t = find_get_task(h.pid);
 		if (!t)
 			return -ESRCH;
@@ -377,7 +411,7 @@ long sys_capset(u64 uhdr, u64 udata)
 	int err = read_cap_header(uhdr, &h, &words);
 	if (err)
 		return err;
-	if (h.pid && h.pid != current->tid)
+	if (h.pid && h.pid != pid_own_nr(current->thread_pid))
 		return -EPERM;
 	if (copy_from_user(d, udata, words * sizeof(d[0])))
 		return -EFAULT;
@@ -385,7 +419,7 @@ long sys_capset(u64 uhdr, u64 udata)
 	u64 p = ((u64)d[1].permitted << 32 | d[0].permitted) & ALL_CAPS;
 	u64 i = ((u64)d[1].inheritable << 32 | d[0].inheritable) & ALL_CAPS;
 	const struct cred *old = current_cred();
-	if (!capable(CAP_SETPCAP) && (i & ~(old->cap_inheritable | old->cap_permitted)))
+	if (!ns_capable(current_user_ns(), CAP_SETPCAP) && (i & ~(old->cap_inheritable | old->cap_permitted)))
 		return -EPERM;
 	if ((i & ~(old->cap_inheritable | old->cap_bset)) || (p & ~old->cap_permitted) || (e & ~p))
 		return -EPERM;
@@ -409,7 +443,7 @@ static long set_securebits(u64 bits)
 	u32 old = current_cred()->securebits;
 	struct cred *c;
 	/* A locked bit stays, a lock stays, and nothing unknown comes in. */
-	if (((old & locks) >> 1 & (old ^ bits)) || (old & locks & ~bits) || (bits & ~(u64)0xff) || !capable(CAP_SETPCAP))
+	if (((old & locks) >> 1 & (old ^ bits)) || (old & locks & ~bits) || (bits & ~(u64)0xff) || !ns_capable(current_user_ns(), CAP_SETPCAP))
 		return -EPERM;
 	int err = cred_prepare(&c);
 	if (err)
@@ -437,7 +471,7 @@ static long set_keepcaps(u64 on)
 static long drop_bounding(u64 cap)
 {
 	struct cred *c;
-	if (!capable(CAP_SETPCAP))
+	if (!ns_capable(current_user_ns(), CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;

@@ -146,10 +146,16 @@ static bool fs_shared(void)
 	return shared;
 }
 
+/* Set-id bits do not count on such a mount, nor on a file system that belongs to a user namespace below ours. */
+static bool no_setid(const struct path *p)
+{
+	return (p->mnt->flags & MS_NOSUID) || !userns_within(current_user_ns(), p->mnt->sb->user_ns);
+}
+
 static int choose_identity(struct exec *e)
 {
 	struct task *t = current;
-	int err = cred_for_exec(e->file->inode, e->file->path.mnt->flags & MS_NOSUID, e->unsafe, &e->cred, &e->secure);
+	int err = cred_for_exec(e->file->inode, no_setid(&e->file->path), e->unsafe, &e->cred, &e->secure);
 	if (err)
 		return err;
 	const struct cred *c = e->cred, *old = t->cred;
@@ -252,7 +258,7 @@ static bool too_many_processes(void)
 	struct task *t = current;
 	if (!(t->pf & PF_NPROC_EXCEEDED))
 		return false;
-	if ((u64)atomic_read(&t->cred->user->processes) > rlimit_cur(RLIMIT_NPROC))
+	if (account_over(t->cred->user, USERNS_NPROC, rlimit_cur(RLIMIT_NPROC)))
 		return true;
 	t->pf &= ~PF_NPROC_EXCEEDED;
 	return false;

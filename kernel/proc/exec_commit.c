@@ -91,8 +91,8 @@ static void replace_leader(struct task *t, struct task *leader)
 	leader->exit_state = EXIT_DEAD;
 	if (s->real_timer_task == leader)
 		s->real_timer_task = t;
-	if (init_pid_ns.child_reaper == leader)
-		init_pid_ns.child_reaper = t;
+	if (task_pid_ns(t)->child_reaper == leader)
+		pid_ns_set_reaper(task_pid_ns(t), t);
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 }
 

@@ -14,6 +14,7 @@
 
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
+#include "proc/ns.h"
 #include "proc/signal.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
@@ -25,14 +26,18 @@
 
 static u64 ticks(u64 ns) { return ns / (NSEC_PER_SEC / TICKS_PER_SEC); }
 
-static void child_info(struct task *t, int sig, struct ksiginfo *info)
+/* As `parent` sees it. */
+static void child_info(struct task *t, struct task *parent, int sig, struct ksiginfo *info)
 {
 	u64 utime, stime;
 	thread_group_times(t, &utime, &stime);
-	*info = (struct ksiginfo){ .signo = sig, .pid = t->tgid, .utime = ticks(utime), .stime = ticks(stime) };
+	*info = (struct ksiginfo){ .signo = sig, .pid = pid_nr_in(t->signal->pids[PIDTYPE_TGID], task_pid_ns(parent)), .utime = ticks(utime), .stime = ticks(stime) };
 	spin_lock(&t->alloc_lock);
-	info->uid = t->cred->uid;
+	u32 uid = t->cred->uid;
 	spin_unlock(&t->alloc_lock);
+	spin_lock(&parent->alloc_lock);
+	info->uid = show_uid(parent->cred->user_ns, uid);
+	spin_unlock(&parent->alloc_lock);
 }
 
 /* Would the parent take a SIGCHLD? The two words are read without its lock: the parent changes them at the same moment or it does not. */
@@ -60,7 +65,7 @@ bool do_notify_parent(struct task *t, s32 sig)
 		}
 		if (sig > 0 && sig <= NSIG_MAX) {
 			struct ksiginfo info;
-			child_info(t, sig, &info);
+			child_info(t, parent, sig, &info);
 			if (t->exit_code & 0x7f) {
 				info.code = t->exit_code & 0x80 ? CLD_DUMPED : CLD_KILLED;
 				info.status = t->exit_code & 0x7f;
@@ -68,7 +73,7 @@ bool do_notify_parent(struct task *t, s32 sig)
 				info.code = CLD_EXITED;
 				info.status = t->exit_code >> 8;
 			}
-			send_signal_info(parent, sig, &info, PIDTYPE_TGID);
+			send_signal_told(parent, sig, &info);
 		}
 	}
 	wake_up_parent(t, parent);
@@ -83,10 +88,10 @@ void do_notify_parent_cldstop(struct task *t, int why)
 		parent_action(parent, &handler, &flags);
 		if (handler != 1 && !(flags & SA_NOCLDSTOP)) {
 			struct ksiginfo info;
-			child_info(leader, SIGCHLD, &info);
+			child_info(leader, parent, SIGCHLD, &info);
 			info.code = why;
 			info.status = why == CLD_CONTINUED ? SIGCONT : why == CLD_STOPPED ? leader->signal->group_exit_code & 0x7f : t->exit_code & 0x7f;
-			send_signal_info(parent, SIGCHLD, &info, PIDTYPE_TGID);
+			send_signal_told(parent, SIGCHLD, &info);
 		}
 	}
 	wake_up_parent(leader, parent);
@@ -151,7 +156,8 @@ static struct task *find_new_reaper(struct task *father, struct task *init)
 	if (reaper)
 		return reaper;
 	if (father->signal->has_child_subreaper) {
-		for (struct task *p = father->real_parent; !same_thread_group(p, init) && p != &init_task; p = p->real_parent) {
+		u32 level = father->thread_pid->level;
+		for (struct task *p = father->real_parent; p->thread_pid->level == level && p != &init_task; p = p->real_parent) {
 			if (!p->signal->is_child_subreaper)
 				continue;
 			reaper = alive_thread(p);
@@ -162,24 +168,33 @@ static struct task *find_new_reaper(struct task *father, struct task *init)
 	return init;
 }
 
-/* => tasklist_lock. A live thread of init; the task itself while the machine boots. */
+/* => tasklist_lock. A live thread of the namespace's init; the task itself while the machine boots. When father was its last thread, everybody else in
+ * the namespace goes first, for which the lock is dropped. */
 static struct task *find_init(struct task *father)
 {
-	struct task *init = init_pid_ns.child_reaper;
+	struct pid_namespace *ns = task_pid_ns(father);
+	struct task *init = ns->child_reaper;
 	if (!init)
 		return &init_task;
-	if (unlikely(init == father)) {
-		struct task *other = alive_thread(father);
-		if (!other)
-			panic("Attempted to kill init! exitcode=0x%08x", (u32)father->exit_code);
-		init_pid_ns.child_reaper = init = other;
+	if (likely(init != father))
+		return init;
+	struct task *other = alive_thread(father);
+	if (other) {
+		pid_ns_set_reaper(ns, other);
+		return other;
 	}
-	return init;
+	if (!ns->level)
+		panic("Attempted to kill init! exitcode=0x%08x", (u32)father->exit_code);
+	spin_unlock(&tasklist_lock);
+	pid_ns_zap(ns);
+	spin_lock(&tasklist_lock);
+	return father;
 }
 
 static void send_pdeath(struct task *t)
 {
-	struct ksiginfo info = { .signo = t->pdeath_signal, .pid = current->tgid, .uid = current->cred->uid };
+	struct ksiginfo info = { .signo = t->pdeath_signal, .uid = my_uid(current->cred->uid) };
+	info.pid = pid_nr_in(current->signal->pids[PIDTYPE_TGID], task_pid_ns(t));
 	if (check_kill_permission(t->pdeath_signal, &info, t) == 0)
 		send_signal_info(t, t->pdeath_signal, &info, PIDTYPE_TGID);
 }
@@ -348,7 +363,7 @@ static void exit_notify(struct task *t, bool group_dead)
 static void last_thread_exits(struct task *t, long code)
 {
 	struct signal *s = t->signal;
-	if (unlikely(init_pid_ns.child_reaper && same_thread_group(t, init_pid_ns.child_reaper)))
+	if (unlikely(t->tgid == 1))
 		panic("Attempted to kill init! exitcode=0x%08x", s->group_exit_code ? (u32)s->group_exit_code : (u32)code);
 	exit_itimers(s);
 }
@@ -384,6 +399,7 @@ void do_exit(long code)
 	put_steps(t, AT_EXIT);
 	if (group_dead && t->signal->leader)
 		hook_disassociate_tty(true);
+	put_steps(t, AT_EXIT_LAST);
 	if (!list_empty(&t->work))
 		task_work_run();
 	if (trace_on(exit))

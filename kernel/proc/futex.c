@@ -447,20 +447,6 @@ long sys_set_robust_list(u64 head, u64 len)
 	return 0;
 }
 
-/* As ptrace's read access: the same user and no more privilege than ours, or CAP_SYS_PTRACE. */
-static bool may_look_at(struct task *t)
-{
-	const struct cred *me = current_cred();
-	if (same_thread_group(t, current) || capable(CAP_SYS_PTRACE))
-		return true;
-	spin_lock(&t->alloc_lock);
-	const struct cred *c = t->cred;
-	bool ok = me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid && me->fsgid == c->gid && me->fsgid == c->egid &&
-		  me->fsgid == c->sgid && !(c->cap_permitted & ~me->cap_effective) && (!t->mm || t->mm->dumpable == 1);
-	spin_unlock(&t->alloc_lock);
-	return ok;
-}
-
 long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 {
 	struct task *t = current;
@@ -471,7 +457,7 @@ long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 		if (!t)
 			return -ESRCH;
 	}
-	bool ok = may_look_at(t);
+	bool ok = task_may_access(t, true);
 	u64 head = t->robust_list;
 	task_put(t);
 	if (!ok)
@@ -493,7 +479,7 @@ static bool owner_died(struct task *t, uaddr_t word, bool pi, bool pending)
 			futex_wake(word, true, 1, FUTEX_BITSET_MATCH_ANY);
 			return true;
 		}
-		if ((v & FUTEX_TID_MASK) != (u32)t->tid)
+		if ((v & FUTEX_TID_MASK) != (u32)pid_own_nr(t->thread_pid))
 			return true;
 		if (cmpxchg_user32(word, v, (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found))
 			return false;

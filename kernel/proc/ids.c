@@ -2,14 +2,14 @@
 #include "gen/sys_protos.h"
 #include "proc/internal.h"
 
-long sys_getpid(void) { return current->tgid; }
-long sys_gettid(void) { return current->tid; }
+long sys_getpid(void) { return current_vpid(); }
+long sys_gettid(void) { return pid_own_nr(current->thread_pid); }
 
-/* The parent may be replaced at any time, but tgid does not change and tasklist_lock keeps the record. */
+/* The parent may be replaced at any time; tasklist_lock keeps its record. A parent outside the caller's namespace is 0. */
 long sys_getppid(void)
 {
 	spin_lock(&tasklist_lock);
-	s32 nr = current->real_parent->tgid;
+	s32 nr = pid_vnr(current->real_parent->signal->pids[PIDTYPE_TGID]);
 	spin_unlock(&tasklist_lock);
 	return nr;
 }
@@ -17,7 +17,7 @@ long sys_getppid(void)
 long sys_set_tid_address(u64 addr)
 {
 	current->clear_child_tid = addr;
-	return current->tid;
+	return sys_gettid();
 }
 
 /* => tasklist_lock. The task with this tid; 0 = the caller. */
@@ -35,7 +35,7 @@ static long number_of(s32 nr, enum pid_type type)
 {
 	spin_lock(&tasklist_lock);
 	struct task *t = find_task(nr);
-	long result = t ? pid_nr(t->signal->pids[type]) : -ESRCH;
+	long result = t ? pid_vnr(t->signal->pids[type]) : -ESRCH;
 	spin_unlock(&tasklist_lock);
 	return result;
 }
@@ -68,7 +68,7 @@ static long move_to_group(struct task *p, s32 pgid)
 	long err = may_move(p);
 	if (err)
 		return err;
-	if (pgid != p->tid) {
+	if (pgid != pid_vnr(pgrp)) {
 		pgrp = find_pid(pgid);
 		if (!pgrp || list_empty(&pgrp->tasks[PIDTYPE_PGID]))
 			return -EPERM;
@@ -85,7 +85,7 @@ long sys_setpgid(u64 pid64, u64 pgid64)
 {
 	s32 pid = (s32)pid64, pgid = (s32)pgid64;
 	if (!pid)
-		pid = current->tgid;
+		pid = current_vpid();
 	if (!pgid)
 		pgid = pid;
 	if (pgid < 0)
@@ -108,7 +108,7 @@ static long start_session(struct task *leader)
 		change_pid(leader, PIDTYPE_SID, pid);
 	if (task_pgrp(leader) != pid)
 		change_pid(leader, PIDTYPE_PGID, pid);
-	return pid->numbers[0].nr;
+	return pid_vnr(pid);
 }
 
 long sys_setsid(void)

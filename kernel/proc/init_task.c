@@ -5,6 +5,7 @@
 #include <linux/resource.h>
 
 #include "proc/internal.h"
+#include "proc/ns.h"
 #include "vfs/file.h"
 
 #define UNLIMITED { ~0UL, ~0UL }
@@ -55,6 +56,7 @@ struct task init_task = {
 	.flags = TIF_IDLE | TIF_KTHREAD,
 	.state = TASK_RUNNING,
 	.cred = &init_cred,
+	.nsproxy = &init_nsproxy,
 	.rlim = &init_signal.rlim,
 	.comm = "swapper/0",
 	.refs = ATOMIC_INIT(2),

@@ -25,6 +25,9 @@ void finish_release(struct task *t);
 /* => tasklist_lock. Wakes who waits in `parent`'s process for a state change of `child`. */
 void wake_up_parent(struct task *child, struct task *parent);
 
+/* --- account.c ---------------------------------------------------------------------------------------------------------------------------- */
+u32 account_count(void);
+
 /* --- cred.c ------------------------------------------------------------------------------------------------------------------------------- */
 extern struct cred init_cred;
 extern struct user_account root_user;

@@ -62,11 +62,12 @@ long sys_setrlimit(u64 which, u64 urlim)
 static bool may_change(struct task *t)
 {
 	const struct cred *me = current_cred();
-	if (t == current || capable(CAP_SYS_RESOURCE))
+	if (t == current)
 		return true;
 	spin_lock(&t->alloc_lock);
 	const struct cred *c = t->cred;
 	bool ok = me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid && me->gid == c->sgid && me->gid == c->gid;
+	ok = ok || ns_capable(c->user_ns, CAP_SYS_RESOURCE);
 	spin_unlock(&t->alloc_lock);
 	return ok;
 }

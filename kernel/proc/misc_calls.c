@@ -1,5 +1,5 @@
 /*
- * The machine's own calls: names (uname, sethostname, setdomainname), sysinfo, syslog, reboot, getrandom; and the switches of one task: personality,
+ * The machine's own calls: sysinfo, syslog, reboot, getrandom; and the switches of one task: personality,
  * prctl, arch_prctl.
  */
 #include <asm/prctl.h>
@@ -8,7 +8,6 @@
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
-#include <linux/utsname.h>
 
 #include "arch/x86_64/arch.h"
 #include "gen/sys_protos.h"
@@ -18,53 +17,11 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "proc/cred_calls.h"
+#include "proc/internal.h"
+#include "proc/ns.h"
 #include "proc/trace_points.h"
 
-#define PER_MASK 0xffu
-#define PER_LINUX32 8u
-#define UNAME26 0x20000u
-
-/* --- names ------------------------------------------------------------------------------------------------------------------------------ */
-
-DEFINE_SPINLOCK(uts_lock, RANK_FS);
-struct uts_names uts = { "pando", "(none)" };
-const char uts_release[] = "6.12.0-pando";
-const char uts_version[] = "#1 SMP Pando " PANDO_VERSION;
-
-long sys_uname(u64 ubuf)
-{
-	struct new_utsname n;
-	u32 p = current->personality;
-	memset(&n, 0, sizeof(n));
-	str_copy(n.sysname, "Linux", sizeof(n.sysname));
-	/* Old programs that cannot read a version above 2.6 ask for one: 6.x shows as 2.6.(60 + x). */
-	str_copy(n.release, p & UNAME26 ? "2.6.72-pando" : uts_release, sizeof(n.release));
-	str_copy(n.version, uts_version, sizeof(n.version));
-	str_copy(n.machine, (p & PER_MASK) == PER_LINUX32 ? "i686" : "x86_64", sizeof(n.machine));
-	spin_lock(&uts_lock);
-	memcpy(n.nodename, uts.nodename, sizeof(n.nodename));
-	memcpy(n.domainname, uts.domainname, sizeof(n.domainname));
-	spin_unlock(&uts_lock);
-	return copy_to_user(ubuf, &n, sizeof(n));
-}
-
-static long set_name(char *name, u64 uname, u64 len)
-{
-	char buf[__NEW_UTS_LEN + 1];
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if ((s32)len < 0 || (s32)len > __NEW_UTS_LEN)
-		return -EINVAL;
-	memset(buf, 0, sizeof(buf));
-	if (copy_from_user(buf, uname, (u32)len))
-		return -EFAULT;
-	spin_lock(&uts_lock);
-	memcpy(name, buf, sizeof(buf));
-	spin_unlock(&uts_lock);
-	return 0;
-}
-long sys_sethostname(u64 name, u64 len) { return set_name(uts.nodename, name, len); }
-long sys_setdomainname(u64 name, u64 len) { return set_name(uts.domainname, name, len); }
+/* --- what there is ----------------------------------------------------------------------------------------------------------------------- */
 
 long sys_sysinfo(u64 ubuf)
 {
@@ -209,10 +166,13 @@ static bool good_magic(u32 m1, u32 m2)
 long sys_reboot(u64 m1, u64 m2, u64 cmd, u64 arg)
 {
 	char text[256];
-	if (!capable(CAP_SYS_BOOT))
+	struct pid_namespace *ns = current_pid_ns();
+	if (!ns_capable(ns->common.owner, CAP_SYS_BOOT))
 		return -EPERM;
 	if (!good_magic((u32)m1, (u32)m2))
 		return -EINVAL;
+	if (ns->level)
+		return pid_ns_reboot(ns, (u32)cmd);
 	switch ((u32)cmd) {
 	case LINUX_REBOOT_CMD_RESTART:
 		pr_emerg("reboot: Restarting system\n");
@@ -308,7 +268,7 @@ static long set_comm(uaddr_t uname)
 	return 0;
 }
 
-/* All present descendants learn that they have a subreaper above them; stops below other inits (there are none yet). */
+/* All present descendants learn that they have a subreaper above them, but for those below the init of a pid namespace. */
 static void mark_descendants(struct task *root)
 {
 	struct task *p, *t;
@@ -316,8 +276,8 @@ static void mark_descendants(struct task *root)
 	root->signal->is_child_subreaper = true;
 	/* Every process whose chain of parents meets root: few and rare, so each is asked by itself. */
 	for_each_process(p) {
-		for (t = p->real_parent; t != &init_task; t = t->real_parent)
-			if (same_thread_group(t, root)) {
+		for (t = p; t != &init_task && pid_own_nr(t->thread_pid) != 1; t = t->real_parent)
+			if (same_thread_group(t->real_parent, root)) {
 				p->signal->has_child_subreaper = true;
 				break;
 			}

@@ -50,10 +50,14 @@ static void pidfd_release(struct file *f) { pid_put(f->private); }
 static int pidfd_show(struct file *f, char *buf, size_t size)
 {
 	struct pid *pid = f->private;
+	const struct pid_namespace *ns = current_pid_ns();
 	spin_lock(&tasklist_lock);
-	s32 nr = pid_task(pid, PIDTYPE_PID) ? pid_nr(pid) : -1;
+	s32 nr = pid_task(pid, PIDTYPE_PID) ? pid_nr_in(pid, ns) : -1;
 	spin_unlock(&tasklist_lock);
-	return format_str(buf, size, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+	int n = format_str(buf, size, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+	for (u32 i = ns->level + 1; nr > 0 && i <= pid->level && n < (int)size; i++)
+		n += format_str(buf + n, size - (size_t)n, "\t%d", pid->numbers[i].nr);
+	return n < (int)size ? n + format_str(buf + n, size - (size_t)n, "\n") : n;
 }
 
 static const struct file_ops pidfd_ops = { .poll = pidfd_poll, .release = pidfd_release, .show_fdinfo = pidfd_show };
@@ -129,7 +133,7 @@ static int make_info(int sig, uaddr_t uinfo, struct pid *pid, enum pid_type type
 {
 	u8 raw[128];
 	if (!uinfo) {
-		*info = (struct ksiginfo){ .signo = sig, .code = type == PIDTYPE_PID ? SI_TKILL : SI_USER, .pid = current->tgid, .uid = current_cred()->uid };
+		*info = (struct ksiginfo){ .signo = sig, .code = type == PIDTYPE_PID ? SI_TKILL : SI_USER, .pid = current_vpid(), .uid = my_uid(current_cred()->uid) };
 		return 0;
 	}
 	if (copy_from_user(raw, uinfo, sizeof(raw)))
@@ -158,25 +162,13 @@ static long signal_pid(struct pid *pid, enum pid_type type, int sig, const struc
 	return err;
 }
 
-/* A signal can also be sent through an open /proc/PID directory. With a reference; 0, -EBADF, -ESRCH. */
-static int target_of(int fd, struct pid **out, u32 *flags)
+/* Only downwards: into the caller's namespace and those below it. */
+static bool may_reach(const struct pid *pid)
 {
-	struct file *f;
-	int err = pidfd_get_pid(fd, out, flags);
-	if (err != -EBADF || fd_get(fd, &f))
-		return err;
-	struct task *t = hook_proc_dir_task(f);
-	file_put(f);
-	if (!t)
-		return -EBADF;
-	spin_lock(&tasklist_lock);
-	*out = t->thread_pid;
-	if (*out)
-		pid_get(*out);
-	spin_unlock(&tasklist_lock);
-	task_put(t);
-	*flags = 0;
-	return *out ? 0 : -ESRCH;
+	const struct pid_namespace *mine = current_pid_ns(), *ns = pid_ns_of(pid);
+	while (ns && ns != mine)
+		ns = ns->parent;
+	return ns != NULL;
 }
 
 long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
@@ -188,11 +180,11 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 	int err = scope_of((u32)flags, 0, &type);
 	if (err)
 		return err;
-	err = target_of((int)fd, &pid, &file_flags);
+	err = pidfd_get_pid((int)fd, &pid, &file_flags);
 	if (err)
 		return err;
 	scope_of((u32)flags, file_flags, &type);
-	long result = make_info((int)sig, uinfo, pid, type, &info);
+	long result = may_reach(pid) ? make_info((int)sig, uinfo, pid, type, &info) : -EINVAL;
 	if (!result)
 		result = (u32)sig > NSIG_MAX ? -EINVAL : signal_pid(pid, type, (int)sig, &info);
 	pid_put(pid);

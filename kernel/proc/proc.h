@@ -6,6 +6,7 @@
 
 #include "proc/clone_args.h"
 #include "proc/task.h"
+#include "vfs/userns.h"
 
 /* --- birth: clone.c clone_args.c steps.c ------------------------------------------------------------------------------------------------ */
 /* struct kernel_clone_args: clone_args.h */
@@ -42,11 +43,16 @@ bool do_notify_parent(struct task *t, s32 sig);
 void do_notify_parent_cldstop(struct task *t, int why);
 /* => tasklist_lock. ignored: leave this task out */
 bool is_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
-/* kernel-side wait for a child: as wait4(pid, &status, 0, NULL). */
+/* kernel-side wait for a child: as wait4(pid, &status, __WALL, NULL). */
 long kernel_wait(s32 pid, s32 *status);
 /* The old mm is left: robust futexes, clear_child_tid, vfork parent. exec and exit. */
 void exec_mm_release(struct task *t);
 void exit_mm_release(struct task *t);
+
+/* --- who may look: access.c -------------------------------------------------------------------------------------------------------------- */
+/* May current look into t (memory, files, namespaces), as ptrace's PTRACE_MODE_READ: with its real ids and permitted capabilities, or with those for
+ * file access. => t has a reference, no locks above RANK_TASK */
+bool task_may_access(struct task *t, bool real);
 
 /* --- exec: exec.c exec_plan.c ----------------------------------------------------------------------------------------------------------- */
 /* Kernel strings, for process 1: never returns to the caller's image on success (0: then return to user mode through arch_enter_user). */
@@ -104,16 +110,29 @@ void exit_robust_list(struct task *t);
 /* Wakes up to n waiters on a word of current's mm. */
 int futex_wake_addr(uaddr_t addr, int n, bool shared);
 
-/* --- credentials, accounts: cred.c ------------------------------------------------------------------------------------------------------ */
+/* --- accounts: account.c ---------------------------------------------------------------------------------------------------------------- */
+/* What one user of one user namespace has. A charge goes to the account and to those of the namespace's creators, up to the initial namespace. */
 struct user_account {
 	atomic_t refs;
-	u32 uid;
-	atomic_t processes;   /* tasks, for RLIMIT_NPROC */
-	atomic_t sigpending;
+	u32 uid;                     /* constant: kernel id */
+	struct user_namespace *ns;   /* constant, counted */
+	atomic64_t used[USERNS_RLIMITS]; /* a: tasks, message queue bytes, queued signals, locked bytes */
+	atomic_t namespaces[NS_KINDS];   /* a */
 	struct list_head node;
 };
-struct user_account *user_find_get(u32 uid); /* NULL: no memory */
+struct user_account *user_find_get(struct user_namespace *ns, u32 uid); /* NULL: no memory */
 void user_put(struct user_account *u);
+/* Adds n (may be negative) at every level. False: it is now above `limit`, or above what a creator was allowed; the charge stands all the same. */
+bool account_charge(struct user_account *u, enum userns_rlimit what, s64 n, u64 limit);
+void account_uncharge(struct user_account *u, enum userns_rlimit what, s64 n);
+/* Is it above the limits? */
+bool account_over(const struct user_account *u, enum userns_rlimit what, u64 limit);
+/* Creates or drops one namespace of u: 0 or -ENOSPC. */
+int account_add_ns(struct user_account *u, enum ns_kind kind);
+void account_remove_ns(struct user_account *u, enum ns_kind kind);
+void account_init(void);
+
+/* --- credentials: cred.c ---------------------------------------------------------------------------------------------------------------- */
 /* A private copy of current's credentials to change and commit / abandon. */
 int cred_prepare(struct cred **out);
 void cred_commit(struct cred *c);
@@ -153,7 +172,7 @@ void hook_tty_put(struct tty *tty);
 /* setsid: forget the controlling terminal. */
 void hook_tty_clear(struct signal *s);
 /* /proc/PID/stat: device number of the tty and its foreground group (-1). */
-void hook_tty_info(struct task *t, u64 *dev, s32 *tpgid);
+void hook_tty_info(struct task *t, const struct pid_namespace *ns, u64 *dev, s32 *tpgid);
 
 /* --- timers: time_calls.c --------------------------------------------------------------------------------------------------------------- */
 /* exit (all) / exec (POSIX timers only) */
@@ -172,18 +191,13 @@ void hook_random_bytes(void *buf, size_t n);
 /* --- pidfds: pidfd.c ------------------------------------------------------------------------------------------------------------------- */
 /* The pid behind a pidfd of current, with a reference; *flags = the file's O_* flags (PIDFD_THREAD is O_EXCL). 0 or -EBADF. */
 int pidfd_get_pid(int fd, struct pid **out, u32 *flags);
-struct file;
-/* The process whose /proc/PID directory f is, with a reference, or NULL: defined by the fs room (proc_pid.c). */
-struct task *hook_proc_dir_task(struct file *f);
 /* A pidfd file for pid (takes a reference of its own), not yet installed. */
+struct file;
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 /* => tasklist_lock. Wakes pollers of t's pidfds. */
 void pidfd_notify(struct task *t);
 
 /* --- names ------------------------------------------------------------------------------------------------------------------------------ */
-struct uts_names { char nodename[65]; char domainname[65]; };
-extern struct uts_names uts;
-extern struct spinlock uts_lock; /* RANK_FS: guards uts */
 extern const char uts_release[], uts_version[];
 /* init order of the room: pid, cred, fork, signals, futex, process 0. */
 void proc_init(void);

@@ -36,6 +36,15 @@ static bool same_owner(struct task *t)
 	return same;
 }
 
+/* CAP_SYS_NICE over t's user namespace. */
+static bool nice_over(struct task *t)
+{
+	spin_lock(&t->alloc_lock);
+	bool may = ns_capable(t->cred->user_ns, CAP_SYS_NICE);
+	spin_unlock(&t->alloc_lock);
+	return may;
+}
+
 /* Does RLIMIT_NICE allow this nice value? */
 static bool nice_allowed(const struct task *t, int nice) { return (u64)(20 - nice) <= limit_of(t, RLIMIT_NICE); }
 
@@ -173,7 +182,7 @@ long sys_sched_setaffinity(u64 pid, u64 len, u64 umask)
 	long ret;
 	if (t->pf & PF_NO_SETAFFINITY)
 		ret = -EINVAL;
-	else if (!same_owner(t) && !capable(CAP_SYS_NICE))
+	else if (!same_owner(t) && !nice_over(t))
 		ret = -EPERM;
 	else
 		ret = sched_set_affinity(task_thread(t), mask);
@@ -225,9 +234,9 @@ static void set_one(struct task *t, struct nice_request *r)
 	const struct sched_entity *se = &t->se;
 	const struct cred *mine = current_cred();
 	spin_lock(&t->alloc_lock);
-	bool owner = mine->euid == t->cred->uid || mine->euid == t->cred->euid;
+	bool owner = mine->euid == t->cred->uid || mine->euid == t->cred->euid || ns_capable(t->cred->user_ns, CAP_SYS_NICE);
 	spin_unlock(&t->alloc_lock);
-	if (!owner && !capable(CAP_SYS_NICE)) {
+	if (!owner) {
 		r->ret = -EPERM;
 	} else if (r->nice < se->nice && !nice_allowed(t, r->nice) && !capable(CAP_SYS_NICE)) {
 		r->ret = -EACCES;
@@ -262,7 +271,7 @@ static void do_user(u32 uid, struct nice_request *r)
 			spin_lock(&t->alloc_lock);
 			bool his = t->cred->uid == uid;
 			spin_unlock(&t->alloc_lock);
-			if (his)
+			if (his && pid_vnr(t->thread_pid))
 				do_one(t, r);
 		}
 	}
@@ -273,6 +282,9 @@ static long for_each_named(int which, s32 who, struct nice_request *r)
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	r->ret = -ESRCH;
+	u32 uid = who ? make_uid(current_user_ns(), (u32)who) : current_cred()->uid;
+	if (which == PRIO_USER && uid == NO_ID)
+		return -ESRCH;
 	if (which == PRIO_PROCESS) {
 		struct task *t = get_target(who);
 		if (t) {
@@ -285,7 +297,7 @@ static long for_each_named(int which, s32 who, struct nice_request *r)
 	if (which == PRIO_PGRP)
 		do_group(who ? find_pid(who) : task_pgrp(current), r);
 	else
-		do_user(who ? (u32)who : current_cred()->uid, r);
+		do_user(uid, r);
 	spin_unlock(&tasklist_lock);
 	return r->ret;
 }

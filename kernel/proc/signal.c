@@ -70,9 +70,9 @@ struct sigqueue *sigqueue_alloc(struct task *t, bool override)
 {
 	struct user_account *u = task_user_get(t);
 	if (u) {
-		s64 n = atomic_add_return(&u->sigpending, 1);
-		if (!override && n > 0 && (u64)n > READ_ONCE(t->signal->rlim.r[11 /* RLIMIT_SIGPENDING */].cur)) {
-			atomic_dec(&u->sigpending);
+		bool fits = account_charge(u, USERNS_SIGPENDING, 1, READ_ONCE(t->signal->rlim.r[11 /* RLIMIT_SIGPENDING */].cur));
+		if (!override && !fits) {
+			account_uncharge(u, USERNS_SIGPENDING, 1);
 			user_put(u);
 			return NULL;
 		}
@@ -80,7 +80,7 @@ struct sigqueue *sigqueue_alloc(struct task *t, bool override)
 	struct sigqueue *q = kmalloc(sizeof(*q));
 	if (!q) {
 		if (u) {
-			atomic_dec(&u->sigpending);
+			account_uncharge(u, USERNS_SIGPENDING, 1);
 			user_put(u);
 		}
 		return NULL;
@@ -97,7 +97,7 @@ void sigqueue_free(struct sigqueue *q)
 	if (q->timer)
 		return;
 	if (q->user) {
-		atomic_dec(&q->user->sigpending);
+		account_uncharge(q->user, USERNS_SIGPENDING, 1);
 		user_put(q->user);
 	}
 	kfree(q);
@@ -416,6 +416,12 @@ static enum info_layout info_layout(int sig, int code)
 	if (code == SI_SIGIO)
 		return LAYOUT_POLL;
 	return code < 0 ? LAYOUT_RT : LAYOUT_KILL;
+}
+
+bool siginfo_has_sender(const struct ksiginfo *i)
+{
+	enum info_layout l = info_layout(i->signo, i->code);
+	return l == LAYOUT_KILL || l == LAYOUT_RT || l == LAYOUT_CHLD;
 }
 
 static void put32(u8 *p, u32 v) { memcpy(p, &v, 4); }

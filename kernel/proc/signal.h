@@ -63,12 +63,16 @@ void sighand_wait_readers(struct sighand *s);
 ksigset_t sigmask_to_save(void);
 /* Puts saved_sigmask back if TIF_RESTORE_SIGMASK says so. */
 void restore_saved_sigmask(void);
+/* Does the info name a sending process? */
+bool siginfo_has_sender(const struct ksiginfo *info);
 /* The inverse of siginfo_to_bytes(), for what user space hands in. */
 void siginfo_from_bytes(const u8 in[128], struct ksiginfo *info);
 
 /* --- signal_send.c --- */
 /* => S of t. As send_signal_info(). */
 int send_signal_locked(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type);
+/* The kernel tells t about one of its children: the ids in info are already those of t's namespaces. Takes S. */
+int send_signal_told(struct task *t, int sig, const struct ksiginfo *info);
 /* Permission check, then the signal (sig 0: check only). */
 int group_send_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type);
 /* As force_signal() with everything of the siginfo given. */

@@ -203,7 +203,7 @@ long sys_rt_sigtimedwait(u64 uset, u64 uinfo, u64 uts, u64 size)
 
 static struct ksiginfo info_from_self(int sig, int code)
 {
-	return (struct ksiginfo){ .signo = sig, .code = code, .pid = current->tgid, .uid = current_cred()->uid };
+	return (struct ksiginfo){ .signo = sig, .code = code, .pid = current_vpid(), .uid = my_uid(current_cred()->uid) };
 }
 
 /* => tasklist_lock. The task with this tid, or NULL. */
@@ -224,14 +224,14 @@ static int kill_process(s32 pid, int sig, const struct ksiginfo *info)
 	return err;
 }
 
-/* kill(-1): everybody but process 1 and the caller's own. */
+/* kill(-1): everybody in the caller's namespace but its init and the caller's own. */
 static int kill_all(int sig, const struct ksiginfo *info)
 {
 	struct task *p;
 	int ret = 0, n = 0;
 	spin_lock(&tasklist_lock);
 	for_each_process(p) {
-		if (p->tgid <= 1 || p->signal == current->signal)
+		if (pid_vnr(p->thread_pid) <= 1 || p->signal == current->signal)
 			continue;
 		int err = group_send_signal(p, sig, info, PIDTYPE_MAX);
 		n++;
@@ -269,7 +269,7 @@ static long kill_thread(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
 	int err = -ESRCH;
 	spin_lock(&tasklist_lock);
 	struct task *t = find_tid(tid);
-	if (t && (tgid <= 0 || t->tgid == tgid)) {
+	if (t && (tgid <= 0 || pid_vnr(t->signal->pids[PIDTYPE_TGID]) == tgid)) {
 		err = check_kill_permission(sig, info, t);
 		if (!err && sig) {
 			err = send_signal_info(t, sig, info, PIDTYPE_PID);
@@ -317,7 +317,7 @@ static int info_from_user(uaddr_t uinfo, int sig, struct ksiginfo *info)
 /* Nobody may claim to be the kernel or kill(2) towards others. */
 static bool may_claim(const struct ksiginfo *info, s32 pid)
 {
-	return (info->code < 0 && info->code != SI_TKILL) || current->tid == pid;
+	return (info->code < 0 && info->code != SI_TKILL) || pid_own_nr(current->thread_pid) == pid;
 }
 
 long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)

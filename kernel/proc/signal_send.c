@@ -175,10 +175,40 @@ static int enqueue(struct task *t, struct sigpending *p, int sig, const struct k
 	return 0;
 }
 
+/* The ids of an info with a sender (kill, sigqueue) are the sender's view of itself: into t's user namespace, and no pid if t cannot see the sender.
+ * True when the signal comes from outside t's pid namespace: then its init takes SIGKILL and SIGSTOP. => S */
+static bool translate_ids(struct task *t, struct ksiginfo *info)
+{
+	struct user_namespace *mine = current_user_ns();
+	struct pid_namespace *ns = task_pid_ns(t);
+	spin_lock(&t->alloc_lock);
+	if (unlikely(t->cred->user_ns != mine))
+		info->uid = show_uid(t->cred->user_ns, make_uid(mine, info->uid));
+	spin_unlock(&t->alloc_lock);
+	if (likely(!ns->level) || pid_nr_in(current->thread_pid, ns))
+		return false;
+	info->pid = 0;
+	return true;
+}
+
+static int queue_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type, bool force);
+
 int send_signal_locked(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type)
 {
+	if (!info || info->code == SI_KERNEL)
+		return queue_signal(t, sig, info, type, true);
+	if (!siginfo_has_sender(info))
+		return queue_signal(t, sig, info, type, false);
+	struct ksiginfo seen = *info;
+	bool force = translate_ids(t, &seen);
+	return queue_signal(t, sig, &seen, type, force);
+}
+
+/* force: not to be refused by an init for SIGKILL and SIGSTOP. => S */
+static int queue_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type, bool force)
+{
 	struct sigpending *p = type == PIDTYPE_PID ? &t->pending : &t->signal->shared_pending;
-	if (!prepare_signal(t, sig, !info))
+	if (!prepare_signal(t, sig, force))
 		return 0;
 	if (sig < SIGRTMIN && sig_in(sig, p->set))
 		return 0;
@@ -204,6 +234,16 @@ int send_signal_info(struct task *t, int sig, const struct ksiginfo *info, enum 
 	if (!lock_task_sighand(t, &f))
 		return -ESRCH;
 	int err = send_signal_locked(t, sig, info, type);
+	unlock_task_sighand(t, f);
+	return err;
+}
+
+int send_signal_told(struct task *t, int sig, const struct ksiginfo *info)
+{
+	u64 f;
+	if (!lock_task_sighand(t, &f))
+		return -ESRCH;
+	int err = queue_signal(t, sig, info, PIDTYPE_TGID, false);
 	unlock_task_sighand(t, f);
 	return err;
 }
@@ -286,11 +326,11 @@ int check_kill_permission(int sig, const struct ksiginfo *info, struct task *t)
 	/* The kernel may always. */
 	if (!info || info->code > 0)
 		return 0;
-	if (t->signal == current->signal || capable(CAP_KILL))
+	if (t->signal == current->signal)
 		return 0;
 	const struct cred *c = current_cred();
 	spin_lock(&t->alloc_lock);
-	bool ok = t->cred && (c->euid == t->cred->suid || c->euid == t->cred->uid || c->uid == t->cred->suid || c->uid == t->cred->uid);
+	bool ok = t->cred && (ns_capable(t->cred->user_ns, CAP_KILL) || c->euid == t->cred->suid || c->euid == t->cred->uid || c->uid == t->cred->suid || c->uid == t->cred->uid);
 	spin_unlock(&t->alloc_lock);
 	if (ok || (sig == SIGCONT && task_session(t) == task_session(current)))
 		return 0;

@@ -11,7 +11,7 @@
  *   sighand     CLONE_SIGHAND     copied / all default        free
  *   signal      CLONE_THREAD      fresh                       free
  *   mm          CLONE_VM          copy on write               exit
- *   namespaces  always            -                           -
+ *   namespaces  -                 same set / fresh members    exit last (what leaves before may look through them)
  *   io          CLONE_IO          none                        -         (no I/O contexts exist: nothing to share or copy)
  *   thread      -                 registers, FPU / start fn   -         (the stack goes when the scheduler is done with it)
  *   pid         -                 fresh number                (publish and unpublish, under tasklist_lock)
@@ -20,6 +20,7 @@
  * The mm leaves first at exit, so a vfork parent or a joiner may run before the files are closed; files are closed before the parent is told.
  */
 #include "proc/steps.h"
+#include "proc/ns.h"
 
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -36,6 +37,17 @@ static atomic_t signals_alive, sighands_alive;
 static int copy_creds(struct task *child, struct birth *b)
 {
 	child->cred = current->cred;
+	if (unlikely(b->args->flags & CLONE_NEWUSER)) {
+		struct cred *c;
+		int err = cred_prepare(&c);
+		if (!err) {
+			err = user_ns_create(c);
+			if (err)
+				cred_put(c);
+		}
+		child->cred = err ? child->cred : c;
+		return err;
+	}
 	cred_get(child->cred);
 	return 0;
 }
@@ -45,20 +57,20 @@ static void put_creds(struct task *t, struct birth *b) { cred_put(t->cred); }
 static int charge_limits(struct task *child, struct birth *b)
 {
 	struct user_account *user = child->cred->user;
-	s32 n = atomic_add_return(&user->processes, 1);
-	if (unlikely((u64)n > rlimit_cur(RLIMIT_NPROC)) && user != &root_user && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN)) {
-		atomic_dec(&user->processes);
+	bool fits = account_charge(user, USERNS_NPROC, 1, rlimit_cur(RLIMIT_NPROC));
+	if (unlikely(!fits) && user->uid != 0 && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN)) {
+		account_uncharge(user, USERNS_NPROC, 1);
 		return -EAGAIN;
 	}
 	current->pf &= ~PF_NPROC_EXCEEDED;
 	child->pf &= ~PF_NPROC_EXCEEDED;
 	if (unlikely(READ_ONCE(nr_threads_total) >= max_threads)) {
-		atomic_dec(&user->processes);
+		account_uncharge(user, USERNS_NPROC, 1);
 		return -EAGAIN;
 	}
 	return 0;
 }
-static void uncharge_limits(struct task *t, struct birth *b) { atomic_dec(&t->cred->user->processes); }
+static void uncharge_limits(struct task *t, struct birth *b) { account_uncharge(t->cred->user, USERNS_NPROC, 1); }
 
 static int copy_sched(struct task *child, struct birth *b)
 {
@@ -69,7 +81,6 @@ static int copy_sched(struct task *child, struct birth *b)
 /* --- what has nothing behind it yet ----------------------------------------------------------------------------------------------------- */
 
 static int copy_semundo(struct task *child, struct birth *b) { return 0; }
-static int copy_namespaces(struct task *child, struct birth *b) { return 0; }
 static int copy_io(struct task *child, struct birth *b) { return 0; }
 
 /* --- files, fs -------------------------------------------------------------------------------------------------------------------------- */
@@ -246,6 +257,37 @@ static void put_mm(struct task *t, struct birth *b)
 	mm_put_user(mm);
 }
 
+/* --- namespaces ------------------------------------------------------------------------------------------------------------------------- */
+
+/* A process of its own memory enters the time namespace that unshare(CLONE_NEWTIME) left for children. */
+static int copy_namespaces(struct task *child, struct birth *b)
+{
+	struct nsproxy *old = current->nsproxy;
+	u64 flags = b->args->flags;
+	if (likely(!(flags & NSPROXY_FLAGS))) {
+		if (likely(old->time == old->time_for_children) || (flags & CLONE_VM)) {
+			atomic_inc(&old->refs);
+			return 0;
+		}
+	} else if (!ns_capable(child->cred->user_ns, CAP_SYS_ADMIN)) {
+		return -EPERM;
+	}
+	if ((flags & (CLONE_NEWIPC | CLONE_SYSVSEM)) == (CLONE_NEWIPC | CLONE_SYSVSEM))
+		return -EINVAL;
+	struct nsproxy *new;
+	int err = nsproxy_create(flags, child->cred->user_ns, child->fs, &new);
+	if (!err)
+		child->nsproxy = new;
+	return err;
+}
+static void put_namespaces(struct task *t, struct birth *b)
+{
+	if (b)
+		nsproxy_put(t->nsproxy);
+	else
+		nsproxy_switch(NULL);
+}
+
 /* --- registers -------------------------------------------------------------------------------------------------------------------------- */
 
 /* The first code of kernel threads and of user processes made by the kernel: a start function that returns enters user mode if it has become a
@@ -282,7 +324,7 @@ static int copy_thread(struct task *child, struct birth *b)
 
 static int copy_pid(struct task *child, struct birth *b)
 {
-	int err = alloc_pid_at(&init_pid_ns, b->args->set_tid, b->args->set_tid_size, &child->thread_pid);
+	int err = alloc_pid_at(child->nsproxy->pid, b->args->set_tid, b->args->set_tid_size, &child->thread_pid);
 	if (!err)
 		child->tid = child->thread_pid->numbers[0].nr;
 	return err;
@@ -326,7 +368,7 @@ const struct birth_row birth_steps[BSTEP_COUNT] = {
 	[BSTEP_SIGHAND] = { "sighand", copy_sighand, put_sighand, AT_FREE },
 	[BSTEP_SIGNAL] = { "signal", copy_signal, put_signal, AT_FREE },
 	[BSTEP_MM] = { "mm", copy_mm, put_mm, AT_EXIT },
-	[BSTEP_NAMESPACES] = { "namespaces", copy_namespaces, NULL, 0 },
+	[BSTEP_NAMESPACES] = { "namespaces", copy_namespaces, put_namespaces, AT_EXIT_LAST },
 	[BSTEP_IO] = { "io", copy_io, NULL, 0 },
 	[BSTEP_THREAD] = { "thread", copy_thread, NULL, 0 },
 	[BSTEP_PID] = { "pid", copy_pid, put_pid, 0 },

@@ -21,6 +21,7 @@ struct birth {
 };
 
 #define AT_EXIT 1u
+#define AT_EXIT_LAST 8u /* what giving back the others may still need */
 #define AT_REAP 2u
 #define AT_FREE 4u
 

@@ -189,6 +189,8 @@ static void set_limits(void)
 	struct rlimit_pair half = { max_threads / 2, max_threads / 2 };
 	init_task.signal->rlim.r[RLIMIT_NPROC] = half;
 	init_task.signal->rlim.r[RLIMIT_SIGPENDING] = half;
+	for (u32 i = 0; i < NS_KINDS; i++)
+		init_user_ns.max_namespaces[i] = max_threads / 2;
 }
 
 void fork_init(void)

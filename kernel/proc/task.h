@@ -202,6 +202,12 @@ void task_put(struct task *t);
 static inline bool thread_group_leader(const struct task *t) { return t->exit_signal >= 0; }
 static inline struct pid *task_pgrp(struct task *t) { return t->signal->pids[PIDTYPE_PGID]; }
 static inline struct pid *task_session(struct task *t) { return t->signal->pids[PIDTYPE_SID]; }
+/* The namespace t lives in, which its numbers are counted in: not the one of its children after unshare(CLONE_NEWPID). A released task has none: the
+ * initial one. => tasklist_lock, or current. */
+static inline struct pid_namespace *task_pid_ns(const struct task *t) { return likely(t->thread_pid) ? pid_ns_of(t->thread_pid) : &init_pid_ns; }
+static inline struct pid_namespace *current_pid_ns(void) { return task_pid_ns(current); }
+/* What getpid() says. */
+static inline s32 current_vpid(void) { return pid_own_nr(current->signal->pids[PIDTYPE_TGID]); }
 /* => tasklist_lock. for each thread of t's group */
 #define for_each_thread(t, pos) list_for_each(pos, &(t)->signal->threads, thread_node)
 #define for_each_process(pos) list_for_each(pos, &all_tasks, tasks)

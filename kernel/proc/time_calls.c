@@ -323,7 +323,7 @@ long sys_clock_nanosleep(u64 id, u64 flags, u64 ureq, u64 urem)
 	if (!timespec_valid(&ts))
 		return -EINVAL;
 	/* A thread that waits for its own CPU time would wait for ever. */
-	if (c.kind == CLK_CPU && c.thread && (c.pid == 0 || c.pid == current->tid))
+	if (c.kind == CLK_CPU && c.thread && (c.pid == 0 || c.pid == pid_own_nr(current->thread_pid)))
 		return -EINVAL;
 	bool absolute = flags & TIMER_ABSTIME;
 	if (!absolute && c.kind == CLK_REAL)

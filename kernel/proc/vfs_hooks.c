@@ -4,6 +4,14 @@
 
 s32 hook_current_tgid(void) { return current->tgid; }
 
+s32 hook_pid_visible(s32 nr)
+{
+	spin_lock(&tasklist_lock);
+	s32 seen = pid_vnr(find_pid_in(nr, &init_pid_ns));
+	spin_unlock(&tasklist_lock);
+	return seen;
+}
+
 void hook_peer_ids(struct ucred_k *out)
 {
 	const struct cred *c = current_cred();

@@ -76,7 +76,7 @@ void wake_up_parent(struct task *child, struct task *parent)
 /* The identity of p and its usage, for the result. */
 static void note_child(struct wait_request *w, struct task *p)
 {
-	w->found = p->tgid;
+	w->found = pid_vnr(p->signal->pids[PIDTYPE_TGID]);
 	spin_lock(&p->alloc_lock);
 	w->uid = p->cred->uid;
 	spin_unlock(&p->alloc_lock);
@@ -277,7 +277,7 @@ static void wait4_target(struct wait_request *w, s32 pid)
 
 long kernel_wait(s32 pid, s32 *status)
 {
-	struct wait_request w = { .options = WEXITED };
+	struct wait_request w = { .options = WEXITED | __WALL };
 	wait4_target(&w, pid);
 	int err = do_wait(&w);
 	if (err)

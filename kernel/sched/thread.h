@@ -72,6 +72,7 @@ struct mm;
 struct fdtable;
 struct fs_context;
 struct cred;
+struct nsproxy;
 struct lock_stack;
 
 struct thread {
@@ -83,6 +84,7 @@ struct thread {
 	struct fdtable *files;       /* t  NULL after exit_files */
 	struct fs_context *fs;       /* t  NULL after exit_fs */
 	const struct cred *cred;     /* o to write; others under task->alloc_lock */
+	struct nsproxy *nsproxy;     /* t  NULL after exit; what it points at is constant */
 	struct rlimits *rlim;        /* I  its process's */
 	s32 tid;                     /* I  number in the initial pid namespace, for messages */
 	char comm[16];               /* t  */

@@ -196,7 +196,7 @@ long tty_get_pgrp(struct tty *tty, uaddr_t arg, bool master)
 	if (!master && !is_mine(tty))
 		return -ENOTTY;
 	struct pid *p = pgrp_ref(tty);
-	s32 nr = pid_nr(p);
+	s32 nr = pid_vnr(p);
 	if (p)
 		pid_put(p);
 	return put_user(nr, arg);
@@ -208,7 +208,7 @@ long tty_get_sid(struct tty *tty, uaddr_t arg, bool master)
 		return -ENOTTY;
 	spin_lock(&tty->ctrl);
 	struct pid *p = tty->session;
-	s32 nr = pid_nr(p);
+	s32 nr = pid_vnr(p);
 	spin_unlock(&tty->ctrl);
 	return p ? put_user(nr, arg) : -ENOTTY;
 }
@@ -382,7 +382,7 @@ void hook_tty_get(struct tty *tty)
 void hook_tty_put(struct tty *tty) { tty_put(tty); }
 void hook_tty_clear(struct signal *s) { tty_put(take_tty(s)); }
 
-void hook_tty_info(struct task *t, u64 *dev, s32 *tpgid)
+void hook_tty_info(struct task *t, const struct pid_namespace *ns, u64 *dev, s32 *tpgid)
 {
 	u64 flags;
 	struct tty *tty = NULL;
@@ -399,7 +399,7 @@ void hook_tty_info(struct task *t, u64 *dev, s32 *tpgid)
 		return;
 	struct pid *p = pgrp_ref(tty);
 	*dev = tty->rdev;
-	*tpgid = p ? pid_nr(p) : -1;
+	*tpgid = p ? pid_nr_in(p, ns) : -1;
 	if (p)
 		pid_put(p);
 	tty_put(tty);

@@ -74,7 +74,7 @@ static int chmod_path(const struct path *p, u32 mode)
 		err = -EPERM;
 	} else {
 		struct inode_attr a = { .valid = ATTR_MODE, .mode = mode & S_IALLUGO };
-		if (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
+		if (!cred_in_group(current_cred(), i->gid) && !capable_over(i, CAP_FSETID))
 			a.mode &= ~(u32)S_ISGID;
 		err = inode_setattr(i, &a);
 	}
@@ -115,7 +115,7 @@ long sys_fchmod(u64 fd, u64 mode)
 static bool may_chown(const struct inode *i, u32 uid, u32 gid)
 {
 	const struct cred *c = current_cred();
-	if (capable(CAP_CHOWN))
+	if (capable_over(i, CAP_CHOWN))
 		return true;
 	if (uid != ~0u && (c->fsuid != i->uid || uid != i->uid))
 		return false;
@@ -124,21 +124,28 @@ static bool may_chown(const struct inode *i, u32 uid, u32 gid)
 	return true;
 }
 
-static int chown_path(const struct path *p, u32 uid, u32 gid)
+/* The ids as the caller's user namespace counts; ~0 = no change. */
+static int chown_path(const struct path *p, u32 as_uid, u32 as_gid)
 {
 	struct inode *i = p->dentry->inode;
+	u32 uid = make_uid(current_user_ns(), as_uid), gid = make_gid(current_user_ns(), as_gid);
 	struct inode_attr a = { .valid = (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0), .uid = uid, .gid = gid };
 	int err = mount_want_write(p->mnt);
 	if (err)
 		return err;
+	if ((uid == NO_ID && as_uid != ~0u) || (gid == NO_ID && as_gid != ~0u))
+		return -EINVAL;
 	mutex_lock(&i->lock);
-	if (!may_chown(i, uid, gid))
+	/* A file system that a user namespace owns holds no ids from outside it. */
+	if ((uid != NO_ID && uid_in(i->sb->user_ns, uid) == NO_ID) || (gid != NO_ID && gid_in(i->sb->user_ns, gid) == NO_ID))
+		err = -EOVERFLOW;
+	else if (!may_chown(i, uid, gid))
 		err = -EPERM;
 	if (!err && !S_ISDIR(i->mode) && (i->mode & (S_ISUID | S_ISGID))) {
 		/* Set-id bits do not outlive a change of owner; a set-group-ID bit without group execution means something else and stays for its group. */
 		a.valid |= ATTR_MODE;
 		a.mode = without_setid(i->mode);
-		if (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
+		if (!cred_in_group(current_cred(), i->gid) && !capable_over(i, CAP_FSETID))
 			a.mode &= ~(u32)S_ISGID;
 	}
 	if (!err)

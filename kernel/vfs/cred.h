@@ -8,7 +8,9 @@
 #include "lib/types.h"
 #include "sched/sched.h"
 
-struct user_account; /* per-uid counters: proc/cred.c */
+struct user_account; /* counters of one uid in one user namespace: proc/account.c */
+struct user_namespace;
+extern struct user_namespace init_user_ns;
 
 struct group_list {
 	atomic_t refs;
@@ -23,11 +25,24 @@ struct cred {
 	u32 securebits;
 	bool no_new_privs;
 	struct group_list *groups; /* NULL = none */
-	struct user_account *user;
+	struct user_account *user;      /* of uid in user_ns; holds user_ns */
+	struct user_namespace *user_ns; /* what the capabilities are good for, and whatever lies below it */
 };
 static inline const struct cred *current_cred(void) { return current_thread()->cred; }
-/* Does the current thread have this capability? */
-static inline bool capable(int cap) { return current_cred()->cap_effective >> cap & 1; }
+/* Has c this capability over ns: in it and in c's own namespace, or as the owner of ns or of one above it? (proc/user_ns.c) */
+bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap);
+/* The same for the current thread. */
+static inline bool ns_capable(const struct user_namespace *ns, int cap)
+{
+	const struct cred *c = current_cred();
+	return likely(c->user_ns == ns) ? c->cap_effective >> cap & 1 : cred_ns_capable(c, ns, cap);
+}
+/* Over the whole machine. */
+static inline bool capable(int cap)
+{
+	const struct cred *c = current_cred();
+	return (c->cap_effective >> cap & 1) && likely(c->user_ns == &init_user_ns);
+}
 /* Is gid the fsgid or among the supplementary groups? */
 bool cred_in_group(const struct cred *c, u32 gid);
 void cred_get(const struct cred *c);

@@ -25,6 +25,8 @@ void file_init(void)
 	if (!err)
 		err = super_set_root(sb, root);
 	if (!err)
+		sb->nameless = true;
+	if (!err)
 		err = mount_internal(sb, &anon_mount);
 	if (err)
 		panic("no memory for the files without a name");

@@ -128,5 +128,9 @@ struct fs_context {
 int fs_context_copy(struct fs_context *fs, struct fs_context **out);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
+/* Root and current directory of `from` for fs too. */
+void fs_context_take_places(struct fs_context *fs, struct fs_context *from);
+/* Both become p. */
+void fs_context_set_places(struct fs_context *fs, const struct path *p);
 
 #endif

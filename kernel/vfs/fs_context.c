@@ -48,6 +48,18 @@ static void set_place(struct fs_context *fs, struct path *place, const struct pa
 	path_put(&old);
 }
 
+void fs_context_take_places(struct fs_context *fs, struct fs_context *from)
+{
+	set_place(fs, &fs->root, &from->root);
+	set_place(fs, &fs->cwd, &from->cwd);
+}
+
+void fs_context_set_places(struct fs_context *fs, const struct path *p)
+{
+	set_place(fs, &fs->root, p);
+	set_place(fs, &fs->cwd, p);
+}
+
 /* --- paths as text -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool prepend_text(char **at, const char *low, const char *s, size_t n)
@@ -100,11 +112,11 @@ char *path_text(const struct path *p, char *buf, size_t size)
 	struct fs_context *fs = current_thread()->fs;
 	char *at = buf + size;
 	bool ok, reached;
-	if (p->mnt && p->mnt == anon_mount)
+	if (p->dentry->inode && p->dentry->inode->sb->nameless && (!p->mnt || p->mnt->root != p->dentry))
 		return anon_text(p->dentry, buf, size);
 	if (size == 0)
 		return NULL;
-	if (p->dentry->parent == p->dentry && p->dentry != p->dentry->inode->sb->root) {
+	if (p->dentry->parent == p->dentry && p->dentry != p->dentry->inode->sb->root && (!p->mnt || p->mnt->root != p->dentry)) {
 		/* Never had a place: memfd. */
 		int n = format_str(buf, size, "/%s (deleted)", p->dentry->name);
 		return n < (int)size ? buf : NULL;
@@ -191,7 +203,7 @@ long sys_chroot(u64 uname)
 	if (err)
 		return err;
 	err = inode_permission(p.dentry->inode, MAY_EXEC);
-	if (!err && !capable(CAP_SYS_CHROOT))
+	if (!err && !ns_capable(current_user_ns(), CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (!err)
 		set_place(fs, &fs->root, &p);

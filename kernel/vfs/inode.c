@@ -38,7 +38,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir)
 	i->gid = dir->gid;
 	if (S_ISDIR(i->mode))
 		i->mode |= S_ISGID;
-	else if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(current_cred(), dir->gid) && !capable(CAP_FSETID))
+	else if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(current_cred(), dir->gid) && !capable_over(dir, CAP_FSETID))
 		i->mode &= ~(u32)S_ISGID;
 }
 
@@ -66,11 +66,20 @@ int super_create(const struct fs_type *t, const struct super_ops *ops, u64 magic
 	sb->type = t;
 	sb->ops = ops;
 	sb->magic = magic;
+	sb->user_ns = current_user_ns();
+	ns_get(&sb->user_ns->common);
 	sb->dev = MKDEV(0, __atomic_fetch_add(&next_anon_dev, 1, __ATOMIC_RELAXED));
 	atomic64_set(&sb->next_ino, 1);
 	atomic64_add(&nr_supers, 1);
 	*out = sb;
 	return 0;
+}
+
+void super_set_owner(struct super *sb, struct user_namespace *ns)
+{
+	ns_get(&ns->common);
+	ns_put(&sb->user_ns->common);
+	sb->user_ns = ns;
 }
 
 int super_set_root(struct super *sb, struct inode *root)
@@ -93,6 +102,7 @@ void super_put(struct super *sb)
 	if (sb->ops && sb->ops->free)
 		sb->ops->free(sb);
 	atomic64_add(&nr_supers, -1);
+	ns_put(&sb->user_ns->common);
 	kfree(sb);
 }
 

@@ -35,6 +35,9 @@ void inode_init(void);
 /* --- permissions: perm.c ------------------------------------------------------------------------------------------------------------------ */
 /* inode_permission for other credentials than current's (access(2)); file systems' permission op always sees current. */
 int inode_permission_cred(struct inode *i, int mask, const struct cred *c);
+/* A capability in the user namespace of c (of current), which must have names for the owner and the group of i. */
+bool cred_capable_over(const struct cred *c, const struct inode *i, int cap);
+bool capable_over(const struct inode *i, int cap);
 /* current owns i or has CAP_FOWNER. */
 bool inode_owner_or_capable(const struct inode *i);
 /* May current remove or rename victim, a child of dir? isdir: it must be one / must not. 0, -EACCES, -EPERM, -ENOTDIR, -EISDIR, -ENOENT. => dir's lock */

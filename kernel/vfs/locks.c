@@ -286,6 +286,7 @@ long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg)
 {
 	struct flock fl;
 	struct lock want;
+	s32 holder = 0;
 	if (copy_from_user(&fl, arg, sizeof(fl)))
 		return -EFAULT;
 	if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK)
@@ -301,9 +302,11 @@ long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg)
 		fl.l_whence = SEEK_SET;
 		fl.l_start = held->start;
 		fl.l_len = held->end == OFFSET_MAX ? 0 : held->end - held->start + 1;
-		fl.l_pid = held->pid;
+		holder = held->pid;
 	}
 	spin_unlock(&file_locks_lock);
+	if (holder)
+		fl.l_pid = holder > 0 ? hook_pid_visible(holder) : holder;
 	return copy_to_user(arg, &fl, sizeof(fl));
 }
 

@@ -258,6 +258,19 @@ int vfs_mount(const char *source, const char *target, const char *type, u32 flag
 	return err;
 }
 
+bool vfs_current_chrooted(void)
+{
+	struct fs_context *fs = current_thread()->fs;
+	struct path top = { root_mount, root_mount->root };
+	path_get(&top);
+	path_follow_mounts(&top);
+	spin_lock(&fs->lock);
+	bool chrooted = fs->root.mnt != top.mnt || fs->root.dentry != top.dentry;
+	spin_unlock(&fs->lock);
+	path_put(&top);
+	return chrooted;
+}
+
 void mounts_for_each(bool (*fn)(struct mount *m, void *arg), void *arg)
 {
 	struct mount *m;

@@ -211,7 +211,7 @@ long sys_linkat(u64 olddirfd, u64 uold, u64 newdirfd, u64 unew, u64 flags)
 	if (flags & ~(u64)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH) {
-		if (!capable(CAP_DAC_READ_SEARCH))
+		if (!ns_capable(current_user_ns(), CAP_DAC_READ_SEARCH))
 			return -ENOENT;
 		lookup |= LOOKUP_EMPTY;
 	}

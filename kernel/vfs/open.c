@@ -85,7 +85,7 @@ static int may_open(const struct path *p, const struct open_request *r, bool cre
 		return -ELOOP;
 	if (S_ISDIR(i->mode) && ((acc & MAY_WRITE) || (r->flags & O_CREAT)))
 		return -EISDIR;
-	if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && (mount_flags(p->mnt) & MS_NODEV))
+	if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && ((mount_flags(p->mnt) & MS_NODEV) || i->sb->user_ns != &init_user_ns))
 		return -EACCES;
 	int err = acc ? inode_permission(i, acc) : 0;
 	if (!err && (acc & MAY_WRITE) && (S_ISREG(i->mode) || S_ISDIR(i->mode)))

@@ -21,7 +21,14 @@ bool cred_in_group(const struct cred *c, u32 gid)
 
 void cred_get(const struct cred *c) { atomic_inc((atomic_t *)&c->refs); }
 
-static inline bool cred_capable(const struct cred *c, int cap) { return c->cap_effective >> cap & 1; }
+bool cred_capable_over(const struct cred *c, const struct inode *i, int cap)
+{
+	if (!(c->cap_effective >> cap & 1))
+		return false;
+	return likely(c->user_ns == &init_user_ns) || (uid_in(c->user_ns, i->uid) != NO_ID && gid_in(c->user_ns, i->gid) != NO_ID);
+}
+
+bool capable_over(const struct inode *i, int cap) { return cred_capable_over(current_cred(), i, cap); }
 
 /* Mode bits and capabilities. */
 static int mode_permission(const struct inode *i, int mask, const struct cred *c)
@@ -35,13 +42,13 @@ static int mode_permission(const struct inode *i, int mask, const struct cred *c
 	if (!((u32)mask & ~bits & 7))
 		return 0;
 	if (S_ISDIR(mode)) {
-		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && cred_capable_over(c, i, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return cred_capable_over(c, i, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && cred_capable_over(c, i, CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_capable_over(c, i, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -58,12 +65,19 @@ int inode_permission_cred(struct inode *i, int mask, const struct cred *c)
 
 int inode_permission(struct inode *i, int mask) { return inode_permission_cred(i, mask, current_cred()); }
 
-bool inode_owner_or_capable(const struct inode *i) { return current_cred()->fsuid == i->uid || capable(CAP_FOWNER); }
+bool inode_owner_or_capable(const struct inode *i)
+{
+	const struct cred *c = current_cred();
+	return c->fsuid == i->uid || ((c->cap_effective >> CAP_FOWNER & 1) && uid_in(c->user_ns, i->uid) != NO_ID);
+}
 
 int may_create(struct inode *dir)
 {
 	if (dir->dead)
 		return -ENOENT;
+	const struct cred *c = current_cred();
+	if (uid_in(dir->sb->user_ns, c->fsuid) == NO_ID || gid_in(dir->sb->user_ns, c->fsgid) == NO_ID)
+		return -EOVERFLOW;
 	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
 }
 
@@ -73,7 +87,7 @@ int may_delete(struct inode *dir, struct inode *victim, bool isdir)
 	if (err)
 		return err;
 	u32 fsuid = current_cred()->fsuid;
-	if ((dir->mode & S_ISVTX) && fsuid != victim->uid && fsuid != dir->uid && !capable(CAP_FOWNER))
+	if ((dir->mode & S_ISVTX) && fsuid != victim->uid && fsuid != dir->uid && !capable_over(victim, CAP_FOWNER))
 		return -EPERM;
 	if (isdir && !S_ISDIR(victim->mode))
 		return -ENOTDIR;

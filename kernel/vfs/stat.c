@@ -28,8 +28,8 @@ static long fill_stat(struct inode *i, uaddr_t ubuf)
 	st.st_ino = i->ino;
 	st.st_nlink = i->nlink;
 	st.st_mode = i->mode;
-	st.st_uid = i->uid;
-	st.st_gid = i->gid;
+	st.st_uid = my_uid(i->uid);
+	st.st_gid = my_gid(i->gid);
 	st.st_rdev = i->rdev;
 	st.st_size = (s64)i->size;
 	st.st_blksize = PAGE_SIZE;
@@ -104,8 +104,8 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	x.stx_mask = STATX_BASIC_STATS | STATX_BTIME | (mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
 	x.stx_blksize = PAGE_SIZE;
 	x.stx_nlink = i->nlink;
-	x.stx_uid = i->uid;
-	x.stx_gid = i->gid;
+	x.stx_uid = my_uid(i->uid);
+	x.stx_gid = my_gid(i->gid);
 	x.stx_mode = (u16)i->mode;
 	x.stx_ino = i->ino;
 	x.stx_size = i->size;
@@ -245,7 +245,7 @@ static void real_cred(struct cred *c)
 	c->fsuid = c->uid;
 	c->fsgid = c->gid;
 	if (!(c->securebits & SECURE_NO_SETUID_FIXUP))
-		c->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
+		c->cap_effective = c->uid == make_uid(c->user_ns, 0) ? c->cap_permitted : 0;
 }
 
 static int check_access(const struct path *p, int mode, const struct cred *c)

@@ -255,9 +255,9 @@ static int check_claim(const struct ucred_k *c)
 	hook_peer_ids(&own);
 	if (c->pid != own.pid && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid && !capable(CAP_SETUID))
+	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid && !ns_capable(me->user_ns, CAP_SETUID))
 		return -EPERM;
-	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid && !capable(CAP_SETGID))
+	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid && !ns_capable(me->user_ns, CAP_SETGID))
 		return -EPERM;
 	return hook_pid_exists(c->pid) ? 0 : -ESRCH;
 }

@@ -12,6 +12,7 @@
 #include "mm/pagecache.h"
 #include "sched/mutex.h"
 #include "vfs/cred.h"
+#include "vfs/userns.h"
 
 struct inode;
 struct dentry;
@@ -138,6 +139,8 @@ struct super_ops {
 struct fs_type {
 	const char *name;
 	bool nodev;
+	bool userns;    /* who has CAP_SYS_ADMIN in a user namespace may mount it */
+	bool revealing; /* ... only if a mount of it that hides nothing is in sight already */
 	/* Makes (or shares) a superblock with sb->root set. `data` = mount options text or NULL. */
 	int (*mount)(const struct fs_type *t, const char *source, const char *data, struct super **out);
 	struct list_head node;
@@ -151,13 +154,17 @@ struct super {
 	u64 magic;                /* statfs f_type */
 	atomic64_t next_ino;
 	void *private;
+	struct user_namespace *user_ns; /* counted: whose root rules the files; see super_set_owner */
 	u32 flags;                /* MS_RDONLY | MS_NOEXEC | MS_NODEV ... that hold for every mount; mount lock to write */
 	bool no_dcache;           /* constant: names are forgotten as soon as nobody uses them (procfs) */
+	bool nameless;            /* constant: its files show their own dentry's name, not a path (pipes, namespaces) */
 };
-/* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1. 0 or -ENOMEM. */
+/* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1, owned by current's user namespace. 0 or -ENOMEM. */
 int super_create(const struct fs_type *t, const struct super_ops *ops, u64 magic, struct super **out);
 /* Makes sb->root; takes over the inode's reference, also on failure. 0 or -ENOMEM. */
 int super_set_root(struct super *sb, struct inode *root);
+/* Another owner than the mounter's user namespace, before the superblock is used. */
+void super_set_owner(struct super *sb, struct user_namespace *ns);
 /* fs_type->mount that shares a superblock takes a reference for the new mount; super_put drops one, the last kills it (also half-made ones). */
 static inline void super_get(struct super *sb) { atomic_inc(&sb->refs); }
 void super_put(struct super *sb);
@@ -227,6 +234,8 @@ int vfs_mount(const char *source, const char *target, const char *type, u32 flag
 struct vfs_counts { u64 files, inodes, dentries, dentries_unused, dentries_negative, mounts, supers; };
 void vfs_counts(struct vfs_counts *out);
 void vfs_drop_caches(void);
+/* Has current another root than its mount namespace? */
+bool vfs_current_chrooted(void);
 /* fs.file-max: opens beyond it fail with ENFILE (CAP_SYS_ADMIN excepted). */
 extern u64 vfs_max_files;
 /* The file systems below vfs_init: fs/tmpfs.c. Registers tmpfs and makes the superblock of the root. */
@@ -236,6 +245,8 @@ void vfs_init(void);
 
 /* proc: the process id that F_GETLK tells others about the caller. */
 s32 hook_current_tgid(void);
+/* A number that hook_current_tgid() gave, as current's pid namespace counts: 0 = no longer in use, or not visible. */
+s32 hook_pid_visible(s32 nr);
 
 /* Device numbers to file operations. */
 int register_chrdev(u32 major, u32 minor, u32 count, const struct file_ops *fops);

@@ -47,8 +47,8 @@ static int may_xattr(const struct path *p, const char *name, int mask)
 		if (!write)
 			return 0;
 		if (!strcmp(name, "security.capability"))
-			return capable(CAP_SETFCAP) && inode_owner_or_capable(i) ? 0 : -EPERM;
-		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+			return capable_over(i, CAP_SETFCAP) ? 0 : -EPERM;
+		return ns_capable(i->sb->user_ns, CAP_SYS_ADMIN) ? 0 : -EPERM;
 	}
 	if (str_starts(name, XATTR_TRUSTED_PREFIX))
 		return capable(CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
