@@ -310,6 +310,15 @@ static const struct proc_entry process_dir[] = {
 static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
 static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);
 
+struct task *hook_proc_dir_task(struct file *f)
+{
+	const struct proc_node *n = proc_dir_node(f);
+	if (!n || n->e != &process)
+		return NULL;
+	task_get(n->task);
+	return n->task;
+}
+
 /* The task called `name`, with a reference, or NULL. */
 static struct task *named_task(const struct inode *dir, const char *name)
 {

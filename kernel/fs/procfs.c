@@ -185,6 +185,7 @@ int proc_root_list(struct file *f, const struct proc_node *n, struct dir_context
 static int open_dir(struct inode *i, struct file *f) { return 0; }
 static ssize_t read_dir(struct file *f, struct iter *to, u64 *pos) { return -EISDIR; }
 static const struct file_ops dir_fops = { .readdir = dir_readdir, .open = open_dir, .read = read_dir };
+const struct proc_node *proc_dir_node(const struct file *f) { return f->ops == &dir_fops ? proc_node(f->inode) : NULL; }
 
 s64 proc_number(const char *name)
 {

@@ -51,6 +51,8 @@ struct proc_entry {
 static inline const struct proc_node *proc_node(const struct inode *i) { return i->private; }
 /* An inode for e, with a reference to task if there is one. 0 or -ENOMEM. */
 int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, s32 fd, struct inode **out);
+/* What an open directory of procfs shows; NULL if f is none. */
+const struct proc_node *proc_dir_node(const struct file *f);
 u64 proc_ino(const struct proc_entry *e, const struct task *task, s32 fd);
 /* Emits one name at position c->pos and moves on; false = full. */
 bool proc_emit(struct dir_context *c, const char *name, u64 ino, u32 mode);

@@ -171,6 +171,27 @@ static bool may_reach(const struct pid *pid)
 	return ns != NULL;
 }
 
+/* A signal can also be sent through an open /proc/PID directory. With a reference; 0, -EBADF, -ESRCH. */
+static int target_of(int fd, struct pid **out, u32 *flags)
+{
+	struct file *f;
+	int err = pidfd_get_pid(fd, out, flags);
+	if (err != -EBADF || fd_get(fd, &f))
+		return err;
+	struct task *t = hook_proc_dir_task(f);
+	file_put(f);
+	if (!t)
+		return -EBADF;
+	spin_lock(&tasklist_lock);
+	*out = t->thread_pid;
+	if (*out)
+		pid_get(*out);
+	spin_unlock(&tasklist_lock);
+	task_put(t);
+	*flags = 0;
+	return *out ? 0 : -ESRCH;
+}
+
 long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 {
 	struct pid *pid;
@@ -180,7 +201,7 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 	int err = scope_of((u32)flags, 0, &type);
 	if (err)
 		return err;
-	err = pidfd_get_pid((int)fd, &pid, &file_flags);
+	err = target_of((int)fd, &pid, &file_flags);
 	if (err)
 		return err;
 	scope_of((u32)flags, file_flags, &type);

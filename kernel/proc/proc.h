@@ -191,8 +191,10 @@ void hook_random_bytes(void *buf, size_t n);
 /* --- pidfds: pidfd.c ------------------------------------------------------------------------------------------------------------------- */
 /* The pid behind a pidfd of current, with a reference; *flags = the file's O_* flags (PIDFD_THREAD is O_EXCL). 0 or -EBADF. */
 int pidfd_get_pid(int fd, struct pid **out, u32 *flags);
-/* A pidfd file for pid (takes a reference of its own), not yet installed. */
 struct file;
+/* The process whose /proc/PID directory f is, with a reference, or NULL: defined by the fs room (proc_pid.c). */
+struct task *hook_proc_dir_task(struct file *f);
+/* A pidfd file for pid (takes a reference of its own), not yet installed. */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 /* => tasklist_lock. Wakes pollers of t's pidfds. */
 void pidfd_notify(struct task *t);
