@@ -48,7 +48,7 @@ static const char *state_text(struct task *t)
 
 /* What tasklist_lock and the sighand lock guard, taken at one moment. */
 struct snapshot {
-	s32 tid, tgid, ppid, pgrp, session;
+	s32 tid, tgid, ppid, pgrp, session, tracer;
 	u32 threads;
 	u64 min_flt, maj_flt, cmin_flt, cmaj_flt, utime, stime, cutime, cstime;
 	ksigset_t pending, shared, blocked, ignored, caught;
@@ -89,6 +89,7 @@ static void take_snapshot(struct task *t, const struct pid_namespace *ns, struct
 		s->tid = pid_nr_in(t->thread_pid, ns);
 		s->tgid = pid_nr_in(t->signal->pids[PIDTYPE_TGID], ns);
 		s->ppid = pid_nr_in(t->real_parent->signal->pids[PIDTYPE_TGID], ns);
+		s->tracer = t->ptrace ? pid_nr_in(t->parent->thread_pid, ns) : 0;
 		s->pgrp = pid_nr_in(t->signal->pids[PIDTYPE_PGID], ns);
 		s->session = pid_nr_in(t->signal->pids[PIDTYPE_SID], ns);
 	}
@@ -279,7 +280,7 @@ static void put_names(struct text *t, const struct proc_node *n, struct task *ta
 	text_puts(t, "\n");
 	if (has)
 		text_printf(t, "Umask:\t%#04o\n", mask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(task), s->tgid, s->tid, s->ppid);
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_text(task), s->tgid, s->tid, s->ppid, s->tracer);
 	put_cred(t, task);
 	put_levels(t, "NStgid:", task, PIDTYPE_TGID, n->ns);
 	put_levels(t, "NSpid:", task, PIDTYPE_PID, n->ns);

@@ -10,6 +10,7 @@
  *   populated, access allowed         spurious (another thread was quicker, or a stale TLB entry): flush this address here
  *   populated read-only, write, SHARED  set the write bit
  *   populated read-only, write, own page with refs 1   reuse: set the write bit
+ *   ... forced write, w not set       the same, but the write bit stays off: only the kernel writes there
  *   populated read-only, write, else  copy (the zero page: a zeroed page), flush everywhere, drop the old page
  * Locks: mmap_lock for reading over all of it; pt_lock around the entry. The page cache may sleep, so its page is fetched before pt_lock.
  */
@@ -50,7 +51,7 @@ static void copy_page(struct page *to, const struct page *from)
 	__asm__ __volatile__("rep movsq" : "+D"(d), "+S"(s), "+c"(n)::"memory");
 }
 
-/* A writable private page for *e, whose present content (if any) is `from` (NULL: zeroes). => pt_lock, *e exclusive */
+/* A private page for *e (writable if the VMA is), whose present content (if any) is `from` (NULL: zeroes). => pt_lock, *e exclusive */
 static int install_private(struct mm *mm, const struct vma *v, u64 addr, pte_t *e, struct page *from)
 {
 	struct page *p = from ? alloc_page(PAGE_USER) : alloc_zeroed_page(PAGE_USER);
@@ -58,7 +59,7 @@ static int install_private(struct mm *mm, const struct vma *v, u64 addr, pte_t *
 		return -ENOMEM;
 	if (from)
 		copy_page(p, from);
-	pte_t old = pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | PTE_W | PTE_D);
+	pte_t old = pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | (v->flags & VM_WRITE ? PTE_W | PTE_D : 0));
 	if (old) {
 		/* Other threads may still read the old page through their TLBs: it goes only after they are flushed. */
 		tlb_flush_page(mm, addr);
@@ -96,7 +97,8 @@ static int handle_cow(struct mm *mm, const struct vma *v, u64 addr, pte_t *e)
 		return traced_cow(install_private(mm, v, addr, e, NULL), mm, addr, COW_ZERO);
 	}
 	if ((old & PTE_SHARED) || (p->kind == PAGE_USER && atomic_read_acquire(&p->refs) == 1)) {
-		WRITE_ONCE(*e, old | PTE_W | PTE_D);
+		if (v->flags & VM_WRITE)
+			WRITE_ONCE(*e, old | PTE_W | PTE_D);
 		arch_flush_page(addr);
 		return old & PTE_SHARED ? 0 : traced_cow(0, mm, addr, COW_TAKEN);
 	}
@@ -210,8 +212,14 @@ static int expand_stack(struct mm *mm, u64 addr)
 	return err;
 }
 
-static int check_access(const struct vma *v, u32 access)
+int vma_check_access(const struct vma *v, u32 access)
 {
+	if (access & FAULT_FORCE) {
+		/* What others share is not to be changed behind their backs. */
+		if (access & FAULT_WRITE)
+			return (v->flags & VM_WRITE) || ((v->flags & VM_MAYWRITE) && !(v->flags & VM_SHARED)) ? 0 : -EACCES;
+		return v->flags & (VM_READ | VM_MAYREAD) ? 0 : -EACCES;
+	}
 	if (access & FAULT_WRITE)
 		return v->flags & VM_WRITE ? 0 : -EACCES;
 	if (access & FAULT_EXEC)
@@ -233,7 +241,7 @@ int mm_fault(struct mm *mm, uaddr_t addr, u32 access, bool *major)
 			return -EFAULT;
 		}
 		if (v->start <= addr) {
-			int err = check_access(v, access);
+			int err = vma_check_access(v, access);
 			if (!err)
 				err = handle_fault(mm, v, addr, access);
 			up_read(&mm->mmap_lock);

@@ -64,6 +64,9 @@ void tlb_drop(struct mm *mm);
 struct mm *mm_first(void);
 struct mm *mm_next(struct mm *mm);
 
+/* May v be accessed so (FAULT_*)? 0 or -EACCES. fault.c */
+int vma_check_access(const struct vma *v, u32 access);
+
 /* --- VMAs: mmap.c ----------------------------------------------------------------------------------------------------------------------- */
 /* => mmap_lock for writing. */
 int munmap_locked(struct mm *mm, u64 start, u64 end);

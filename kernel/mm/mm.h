@@ -90,6 +90,7 @@ int mm_setup_stack(struct mm *mm, uaddr_t top, u64 size, bool exec);
 #define FAULT_WRITE 1u
 #define FAULT_USER 2u
 #define FAULT_EXEC 4u
+#define FAULT_FORCE 8u /* a tracer's access: also where the protection forbids; a page written to becomes private, the program's own access stays as it was */
 /* Makes one access possible. 0; -EFAULT: no mapping (SEGV_MAPERR); -EACCES: not allowed (SEGV_ACCERR); -EIO: beyond the end of the file
  * (SIGBUS BUS_ADRERR); -ENOMEM. *major: it had to read. => mmap_lock not held. */
 int mm_fault(struct mm *mm, uaddr_t addr, u32 access, bool *major);

@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "proc/ns.h"
+#include "proc/ptrace.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
 #include "uapi/newer.h"
@@ -147,6 +148,7 @@ static int publish(struct task *child, struct birth *b)
 			link_thread(child);
 		else
 			link_process(child, b);
+		ptrace_init_child(child, b->trace_event || (b->args->flags & CLONE_PTRACE));
 		attach_pid(child, PIDTYPE_PID, pid);
 		nr_threads_total++;
 		total_forks++;
@@ -208,21 +210,30 @@ static int copy_process(struct birth *b, struct task **out)
 
 static void wake_up_new_task(struct task *child) { sched_start(task_thread(child)); }
 
-/* CLONE_VFORK: only death ends the wait before the child has left our memory; then the child must not find our stack any more. */
-static void wait_for_vfork_done(struct task *child, struct completion *done)
+/* CLONE_VFORK: only death ends the wait before the child has left our memory; then the child must not find our stack any more. true: the wait was
+ * completed. */
+static bool wait_for_vfork_done(struct task *child, struct completion *done)
 {
 	u64 since = 0;
 	if (trace_on(vfork_wait)) {
 		since = clock_mono();
 		trace_vfork_wait(child->tid);
 	}
-	wait_for_completion_killable(done);
+	bool completed = !wait_for_completion_killable(done);
 	if (unlikely(since))
 		trace_vfork_done(child->tid, since);
 	spin_lock(&child->alloc_lock);
 	child->vfork_done = NULL;
 	spin_unlock(&child->alloc_lock);
 	task_put(child);
+	return completed;
+}
+
+/* clone.md 12: which event this birth is to current's tracer, 0 = none or not wanted. */
+static u32 choose_trace_event(const struct kernel_clone_args *a)
+{
+	u32 event = a->flags & CLONE_VFORK ? PTRACE_EVENT_VFORK : a->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE : PTRACE_EVENT_FORK;
+	return !(a->flags & CLONE_UNTRACED) && ptrace_event_enabled(current, event) ? event : 0;
 }
 
 long kernel_clone(struct kernel_clone_args *a)
@@ -235,6 +246,8 @@ long kernel_clone(struct kernel_clone_args *a)
 	struct birth b = { .args = a, .failed_step = FAILED_DECODE };
 	struct completion vfork;
 	struct task *child;
+	if (unlikely(current->ptrace))
+		b.trace_event = choose_trace_event(a);
 	int err = make_clone_plan(a, &caller, &b.plan);
 	if (trace_on(birth))
 		b.started = clock_mono();
@@ -247,6 +260,7 @@ long kernel_clone(struct kernel_clone_args *a)
 		return err;
 	}
 	long nr = pid_vnr(child->thread_pid);
+	u64 message = unlikely(current->ptrace) ? ptrace_tracer_nr(child->thread_pid) : 0;
 	if (a->flags & CLONE_PARENT_SETTID)
 		(void)put_user((s32)nr, a->parent_tid); /* a bad pointer is no error */
 	if (a->flags & CLONE_VFORK) {
@@ -255,8 +269,10 @@ long kernel_clone(struct kernel_clone_args *a)
 		task_get(child);
 	}
 	wake_up_new_task(child);
-	if (a->flags & CLONE_VFORK)
-		wait_for_vfork_done(child, &vfork);
+	if (unlikely(b.trace_event))
+		ptrace_event(b.trace_event, message);
+	if ((a->flags & CLONE_VFORK) && wait_for_vfork_done(child, &vfork) && unlikely(current->ptrace))
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, message);
 	return nr;
 }
 

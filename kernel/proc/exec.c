@@ -17,6 +17,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
 #include "sched/sched.h"
@@ -213,6 +214,11 @@ static struct exec *new_exec(struct file *file)
 static int run_program(struct exec *e)
 {
 	e->unsafe = fs_shared();
+	/* A tracer must not get hold of a privileged program's revised credentials, unless it could take over any process anyway. */
+	spin_lock(&tasklist_lock);
+	if (unlikely(current->ptrace) && !current->tracer.cap)
+		e->unsafe = true;
+	spin_unlock(&tasklist_lock);
 	sched_exec();
 	int err = find_program(e);
 	if (!err)
@@ -269,6 +275,7 @@ static int execute(int dirfd, char *path, const struct exec_source *argv, const 
 {
 	struct file *file;
 	s32 old_tid = current->tid;
+	u64 old_nr = unlikely(current->ptrace) ? ptrace_tracer_nr(current->thread_pid) : 0;
 	if (current->pf & PF_KTHREAD)
 		return -EINVAL;
 	if (too_many_processes())
@@ -290,6 +297,10 @@ static int execute(int dirfd, char *path, const struct exec_source *argv, const 
 		trace_exec_commit(e, start, old_tid);
 	*committed = e->committed;
 	free_exec(e);
+	if (!err && unlikely(current->ptrace)) {
+		current_regs()->ax = (u64)-ENOSYS; /* as it shows before any call's end */
+		ptrace_event(PTRACE_EVENT_EXEC, old_nr);
+	}
 	return err;
 }
 

@@ -6,6 +6,8 @@
 
 #include "lib/string.h"
 #include "proc/exec.h"
+#include "proc/internal.h"
+#include "proc/ptrace.h"
 #include "proc/trace_points.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
@@ -84,8 +86,7 @@ static void replace_leader(struct task *t, struct task *leader)
 	list_del(&t->thread_node);
 	list_add(&t->thread_node, &s->threads);
 	t->group_leader = leader->group_leader = t;
-	t->real_parent = leader->real_parent;
-	t->parent = leader->parent;
+	/* Both had the same real parent. Each keeps its own tracer: the old leader's may sleep in wait for it. */
 	t->exit_signal = SIGCHLD;
 	leader->exit_signal = -1;
 	leader->exit_state = EXIT_DEAD;
@@ -94,6 +95,8 @@ static void replace_leader(struct task *t, struct task *leader)
 	if (task_pid_ns(t)->child_reaper == leader)
 		pid_ns_set_reaper(task_pid_ns(t), t);
 	spin_unlock_irqrestore(&t->sighand->lock, f);
+	if (unlikely(leader->ptrace))
+		wake_up_parent(leader, leader->parent);
 }
 
 static void end_exec_task(struct signal *s, struct sighand *h)
@@ -258,6 +261,7 @@ int exec_commit(struct exec *e)
 	file_get(e->file);
 	switch_mm(e);
 	delete_posix_timers(t->signal);
+	ptrace_reset_debug();
 	t->pf &= ~(PF_FORKNOEXEC | PF_KTHREAD | PF_NO_SETAFFINITY | PF_RANDOMIZE);
 	t->pf |= e->randomize ? PF_RANDOMIZE : 0;
 	fdtable_close_on_exec();

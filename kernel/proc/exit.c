@@ -15,6 +15,7 @@
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
 #include "proc/ns.h"
+#include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
@@ -31,7 +32,7 @@ static void child_info(struct task *t, struct task *parent, int sig, struct ksig
 {
 	u64 utime, stime;
 	thread_group_times(t, &utime, &stime);
-	*info = (struct ksiginfo){ .signo = sig, .pid = pid_nr_in(t->signal->pids[PIDTYPE_TGID], task_pid_ns(parent)), .utime = ticks(utime), .stime = ticks(stime) };
+	*info = (struct ksiginfo){ .signo = sig, .pid = pid_nr_in(t->thread_pid, task_pid_ns(parent)), .utime = ticks(utime), .stime = ticks(stime) };
 	spin_lock(&t->alloc_lock);
 	u32 uid = t->cred->uid;
 	spin_unlock(&t->alloc_lock);
@@ -58,7 +59,7 @@ bool do_notify_parent(struct task *t, s32 sig)
 	if (parent->sighand) {
 		u64 handler, flags;
 		parent_action(parent, &handler, &flags);
-		if (sig == SIGCHLD && (handler == 1 || (flags & SA_NOCLDWAIT))) {
+		if (!t->ptrace && sig == SIGCHLD && (handler == 1 || (flags & SA_NOCLDWAIT))) {
 			autoreap = true;
 			if (handler == 1)
 				sig = 0;
@@ -80,21 +81,21 @@ bool do_notify_parent(struct task *t, s32 sig)
 	return autoreap;
 }
 
-void do_notify_parent_cldstop(struct task *t, int why)
+void do_notify_parent_cldstop(struct task *t, bool to_tracer, int why)
 {
-	struct task *leader = t->group_leader, *parent = leader->real_parent;
+	struct task *whom = to_tracer ? t : t->group_leader, *parent = to_tracer ? t->parent : whom->real_parent;
 	if (parent->sighand) {
 		u64 handler, flags;
 		parent_action(parent, &handler, &flags);
 		if (handler != 1 && !(flags & SA_NOCLDSTOP)) {
 			struct ksiginfo info;
-			child_info(leader, parent, SIGCHLD, &info);
+			child_info(whom, parent, SIGCHLD, &info);
 			info.code = why;
-			info.status = why == CLD_CONTINUED ? SIGCONT : why == CLD_STOPPED ? leader->signal->group_exit_code & 0x7f : t->exit_code & 0x7f;
+			info.status = why == CLD_CONTINUED ? SIGCONT : why == CLD_STOPPED ? whom->signal->group_exit_code & 0x7f : t->exit_code & 0x7f;
 			send_signal_told(parent, SIGCHLD, &info);
 		}
 	}
-	wake_up_parent(leader, parent);
+	wake_up_parent(whom, parent);
 }
 
 /* --- process groups --------------------------------------------------------------------------------------------------------------------- */
@@ -205,7 +206,7 @@ static void reparent_leader(struct task *father, struct task *p, struct list_hea
 	if (p->exit_state == EXIT_DEAD)
 		return;
 	p->exit_signal = SIGCHLD;
-	if (p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) && do_notify_parent(p, p->exit_signal)) {
+	if (!p->ptrace && p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) && do_notify_parent(p, p->exit_signal)) {
 		p->exit_state = EXIT_DEAD;
 		list_add_tail(&p->dead_node, dead);
 	}
@@ -216,13 +217,16 @@ static void reparent_leader(struct task *father, struct task *p, struct list_hea
 static void forget_original_parent(struct task *father, struct list_head *dead)
 {
 	struct task *init = find_init(father);
+	if (unlikely(!list_empty(&father->ptraced)))
+		exit_ptrace(father, dead);
 	if (likely(list_empty(&father->children)))
 		return;
 	struct task *reaper = find_new_reaper(father, init), *p, *t;
 	list_for_each(p, &father->children, sibling) {
 		for_each_thread(p, t) {
 			t->real_parent = reaper;
-			t->parent = reaper;
+			if (likely(!t->ptrace))
+				t->parent = reaper;
 			if (trace_on(reparent))
 				trace_reparent(t, father);
 			if (t->pdeath_signal)
@@ -242,6 +246,8 @@ struct task *unpublish_task(struct task *t)
 	struct signal *s = t->signal;
 	struct task *leader = t->group_leader;
 	bool last = thread_group_leader(t);
+	if (unlikely(t->ptrace))
+		ptrace_unlink(t);
 	u64 flags = spin_lock_irqsave(&t->sighand->lock);
 	if (!last)
 		fold_task_times(t);
@@ -340,8 +346,14 @@ static void exit_notify(struct task *t, bool group_dead)
 		kill_orphaned_pgrp(t->group_leader, NULL);
 	t->exit_state = EXIT_ZOMBIE;
 	bool autoreap = true;
-	if (thread_group_leader(t)) {
+	if (unlikely(t->ptrace)) {
+		/* The tracer reaps; the parent hears afterwards, if it is another. */
+		bool whole = thread_group_leader(t) && thread_group_empty(t) && !ptrace_reparented(t);
+		autoreap = do_notify_parent(t, whole ? t->exit_signal : SIGCHLD);
+	} else if (thread_group_leader(t)) {
 		autoreap = thread_group_empty(t) && do_notify_parent(t, t->exit_signal);
+	}
+	if (thread_group_leader(t)) {
 		/* a sub-thread in execve waits for its leader to get here */
 		if (unlikely(t->signal->group_exec_task))
 			wake_up_thread(task_thread(t->signal->group_exec_task));
@@ -392,6 +404,8 @@ void do_exit(long code)
 		panic("Attempted to kill the idle task!");
 	trace_pace();
 	bool group_dead = leave_group(t, code);
+	if (unlikely(t->ptrace))
+		ptrace_event(PTRACE_EVENT_EXIT, (u64)code);
 	exit_signals(t);
 	if (group_dead)
 		last_thread_exits(t, code);

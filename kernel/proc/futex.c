@@ -16,6 +16,7 @@
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
 #include "proc/internal.h"
+#include "proc/ptrace.h"
 #include "sched/kernel_time.h"
 
 #ifndef FUTEX_LOCK_PI2

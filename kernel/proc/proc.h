@@ -39,8 +39,8 @@ void do_group_exit(s32 code) __noreturn;
 void release_task(struct task *t);
 /* => tasklist_lock. Notifies t's parent of its death / a state change; exit-wait.md 3.2. Returns true when t is to be autoreaped. */
 bool do_notify_parent(struct task *t, s32 sig);
-/* => tasklist_lock. why: CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED */
-void do_notify_parent_cldstop(struct task *t, int why);
+/* => tasklist_lock. why: CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED. To t's tracer, of t itself, or to the parent of t's process. */
+void do_notify_parent_cldstop(struct task *t, bool to_tracer, int why);
 /* => tasklist_lock. ignored: leave this task out */
 bool is_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 /* kernel-side wait for a child: as wait4(pid, &status, __WALL, NULL). */

@@ -210,7 +210,7 @@ int dequeue_synchronous(struct ksiginfo *info)
 
 static bool has_pending(const struct task *t)
 {
-	return (t->jobctl & JOBCTL_STOP_PENDING) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
+	return (t->jobctl & JOBCTL_PENDING_MASK) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
 }
 
 void recalc_sigpending_task(struct task *t)
@@ -233,8 +233,12 @@ void recalc_sigpending(void)
 
 void signal_wake_up(struct task *t, bool fatal)
 {
+	u32 states = TASK_INTERRUPTIBLE;
+	if (fatal)
+		/* A tracer that is at work on it wakes it when it is done: ptrace_unfreeze(). */
+		states |= TASK_WAKEKILL | TASK_STOPPED | (t->jobctl & JOBCTL_FROZEN ? 0 : TASK_TRACED);
 	atomic_or(&t->flags, fatal ? (u32)(TIF_SIGPENDING | TIF_KILLED) : (u32)TIF_SIGPENDING);
-	kick_thread(task_thread(t), fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED : TASK_INTERRUPTIBLE);
+	kick_thread(task_thread(t), states);
 }
 
 /* --- masks ------------------------------------------------------------------------------------------------------------------------------- */
@@ -293,22 +297,30 @@ void signal_set_stop_flags(struct signal *s, u32 flags)
 	s->flags |= flags;
 }
 
-bool jobctl_set_stop(struct task *t, u32 mask)
+bool jobctl_set(struct task *t, u32 mask)
 {
 	if ((READ_ONCE(t->flags) & TIF_KILLED) || (t->pf & PF_EXITING))
 		return false;
-	t->jobctl &= ~JOBCTL_STOP_SIGMASK;
+	if (mask & JOBCTL_STOP_SIGMASK)
+		t->jobctl &= ~JOBCTL_STOP_SIGMASK;
 	t->jobctl |= mask;
 	return true;
 }
 
-void jobctl_clear_stop(struct task *t) { t->jobctl &= ~(u32)(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED); }
+void jobctl_clear(struct task *t, u32 mask)
+{
+	if (mask & JOBCTL_STOP_PENDING)
+		mask |= JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED;
+	t->jobctl &= ~mask;
+	if (!(t->jobctl & JOBCTL_PENDING_MASK))
+		jobctl_clear_trapping(t);
+}
 
 bool jobctl_participate_stop(struct task *t)
 {
 	struct signal *s = t->signal;
 	bool consume = t->jobctl & JOBCTL_STOP_CONSUME;
-	jobctl_clear_stop(t);
+	jobctl_clear(t, JOBCTL_STOP_PENDING);
 	if (!consume)
 		return false;
 	if (!WARN_ON(s->group_stop_count <= 0))
@@ -329,7 +341,7 @@ void task_join_group_stop(struct task *t)
 	} else if (!(s->flags & SIGNAL_STOP_STOPPED)) {
 		return;
 	}
-	if (jobctl_set_stop(t, mask | JOBCTL_STOP_PENDING))
+	if (jobctl_set(t, mask | JOBCTL_STOP_PENDING))
 		atomic_or(&t->flags, TIF_SIGPENDING);
 }
 
@@ -341,7 +353,7 @@ u32 zap_other_threads(struct task *t)
 	for_each_thread(t, o) {
 		if (o == t)
 			continue;
-		jobctl_clear_stop(o);
+		jobctl_clear(o, JOBCTL_PENDING_MASK);
 		n++;
 		/* A zombie leader counts, but is past caring. */
 		if (o->exit_state)
@@ -365,7 +377,7 @@ void exit_signals(struct task *t)
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 	if (told) {
 		spin_lock(&tasklist_lock);
-		do_notify_parent_cldstop(t, CLD_STOPPED);
+		do_notify_parent_cldstop(t, false, CLD_STOPPED);
 		spin_unlock(&tasklist_lock);
 	}
 }

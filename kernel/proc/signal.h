@@ -46,9 +46,12 @@ struct sigqueue *sigqueue_alloc(struct task *t, bool override);
 void sigqueue_free(struct sigqueue *q);
 /* => S. Sets TIF_SIGPENDING of t and brings it into the kernel; fatal: also out of killable, stopped sleeps. */
 void signal_wake_up(struct task *t, bool fatal);
-/* => S of t. JOBCTL_STOP_PENDING bookkeeping. */
-bool jobctl_set_stop(struct task *t, u32 mask);
-void jobctl_clear_stop(struct task *t);
+/* => S of t. Asks t to stop or trap: JOBCTL_* bits, with a stop's signal number. false: it is dying. */
+bool jobctl_set(struct task *t, u32 mask);
+/* => S of t. Takes such requests (of JOBCTL_PENDING_MASK) back. */
+void jobctl_clear(struct task *t, u32 mask);
+/* => S of t. t no longer is on its way into a ptrace stop: its tracer may go on. */
+void jobctl_clear_trapping(struct task *t);
 /* => S. t has stopped, or will never: true when that completes the group stop (the parent is to be told). */
 bool jobctl_participate_stop(struct task *t);
 /* => S. SIGNAL_STOP_* and SIGNAL_CLD_* bits are replaced by `flags`. */

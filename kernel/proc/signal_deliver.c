@@ -12,6 +12,7 @@
 #include <asm/unistd_64.h>
 
 #include "arch/x86_64/hooks.h"
+#include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
 #include "sched/sched.h"
@@ -60,7 +61,10 @@ void task_work_run(void)
 static void notify_parent_stop(int why)
 {
 	spin_lock(&tasklist_lock);
-	do_notify_parent_cldstop(current, why);
+	do_notify_parent_cldstop(current, false, why);
+	/* A tracer in another process hears of the group's stops too. */
+	if (unlikely(current->group_leader->ptrace) && ptrace_reparented(current->group_leader))
+		do_notify_parent_cldstop(current->group_leader, true, why);
 	spin_unlock(&tasklist_lock);
 }
 
@@ -73,20 +77,24 @@ static void begin_group_stop(int sig)
 	if (!(s->flags & SIGNAL_STOP_STOPPED))
 		s->group_exit_code = sig;
 	s->group_stop_count = 0;
-	if (jobctl_set_stop(cur, mask))
+	if (jobctl_set(cur, mask))
 		s->group_stop_count++;
 	for_each_thread(cur, t) {
 		if (t == cur || (READ_ONCE(t->state) & TASK_STOPPED))
 			continue;
-		if (jobctl_set_stop(t, mask)) {
-			s->group_stop_count++;
+		if (!jobctl_set(t, mask))
+			continue;
+		s->group_stop_count++;
+		if (t->ptrace & PT_SEIZED)
+			ptrace_trap_notify(t);
+		else
 			signal_wake_up(t, false);
-		}
 	}
 }
 
 /*
- * Stops current, for sig or (0) because a stop was asked for. => S, with the interrupt flags *f. True: it slept and S is released; false: nothing done.
+ * Stops current, for sig or (0) because a stop was asked for. => S, with the interrupt flags f. True: it slept and S is released; false: nothing done,
+ * or current is traced and will trap instead.
  */
 static bool do_signal_stop(int sig, u64 f)
 {
@@ -99,7 +107,11 @@ static bool do_signal_stop(int sig, u64 f)
 		begin_group_stop(sig);
 	}
 	if (READ_ONCE(t->flags) & TIF_KILLED) {
-		jobctl_clear_stop(t);
+		jobctl_clear(t, JOBCTL_PENDING_MASK);
+		return false;
+	}
+	if (t->ptrace) {
+		jobctl_set(t, JOBCTL_TRAP_STOP);
 		return false;
 	}
 	bool told = jobctl_participate_stop(t);
@@ -177,10 +189,23 @@ static enum taken take_one(struct ksignal *k, u64 f)
 	}
 	if ((t->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0, f))
 		return TAKEN_RELOCK;
+	if (unlikely(t->jobctl & JOBCTL_TRAP_MASK)) {
+		ptrace_jobctl_trap(f);
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		return TAKEN_RELOCK;
+	}
+	bool shared = false;
 	k->sig = dequeue_synchronous(&k->info);
 	if (!k->sig)
-		k->sig = dequeue_signal(t->blocked, &k->info, NULL);
-	return k->sig ? act_on(k, f) : TAKEN_NONE;
+		k->sig = dequeue_signal(t->blocked, &k->info, &shared);
+	if (!k->sig)
+		return TAKEN_NONE;
+	if (unlikely(t->ptrace) && k->sig != SIGKILL && !(t->sighand->action[k->sig - 1].flags & KSA_IMMUTABLE)) {
+		k->sig = ptrace_signal(k->sig, &k->info, shared, f);
+		if (!k->sig)
+			return TAKEN_NEXT;
+	}
+	return act_on(k, f);
 }
 
 /* Takes signals until one has a handler (true, described in *k) or none is left. Does not return when one kills. */
@@ -212,7 +237,7 @@ static bool get_signal(struct ksignal *k)
 
 /* --- handing it to the program ----------------------------------------------------------------------------------------------------------- */
 
-static bool in_syscall(const struct regs *regs) { return regs->orig_ax != ~0UL; }
+static bool in_syscall(const struct regs *regs) { return (s32)regs->orig_ax != -1; }
 
 static void restart_at(struct regs *regs, u64 nr)
 {
@@ -250,8 +275,12 @@ static void restart_without_handler(struct regs *regs)
 static void handle_signal(struct ksignal *k, struct regs *regs)
 {
 	struct task *t = current;
+	bool stepping = READ_ONCE(t->flags) & TIF_SINGLESTEP;
 	if (in_syscall(regs))
 		restart_for_handler(regs, k->action.flags);
+	/* The frame shows the program's own flags; the tracer goes on stepping from the handler's first instruction. */
+	if (unlikely(stepping))
+		ptrace_single_step(t, false);
 	if (setup_rt_frame(k, regs)) {
 		force_sigsegv(k->sig);
 		return;
@@ -265,6 +294,8 @@ static void handle_signal(struct ksignal *k, struct regs *regs)
 	set_current_blocked(mask);
 	if (t->altstack_flags & (1U << 31) /* SS_AUTODISARM */)
 		altstack_reset(t);
+	if (unlikely(stepping))
+		ptrace_notify(SIGTRAP, 0);
 }
 
 static void do_signal(struct regs *regs)

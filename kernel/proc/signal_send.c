@@ -2,6 +2,7 @@
  * Sending signals. One path for all: send_signal_locked() = may it be dropped (prepare), queue it, choose who takes it (complete).
  * Entry points: send_signal_info(), force_signal(), kill_pgrp(), group_send_signal(), check_kill_permission(), hook_send_signal_self().
  */
+#include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
 #include "vfs/pipe.h"
@@ -26,8 +27,11 @@ bool signal_ignored(struct task *t, int sig) { return action_ignores(t, sig, fal
 static void continue_thread(struct task *t)
 {
 	flush_signals(SIGSET_STOP, &t->pending);
-	jobctl_clear_stop(t);
-	wake_up_state(task_thread(t), TASK_STOPPED);
+	jobctl_clear(t, JOBCTL_STOP_PENDING);
+	if (t->ptrace & PT_SEIZED)
+		ptrace_trap_notify(t);
+	else
+		wake_up_state(task_thread(t), TASK_STOPPED);
 }
 
 /* SIGCONT acts when it is sent, whatever its handler or the mask. => S */
@@ -66,6 +70,9 @@ static bool prepare_signal(struct task *p, int sig, bool force)
 	}
 	/* A blocked signal may get a handler before it is unblocked. */
 	if (sig_in(sig, p->blocked | p->real_blocked))
+		return true;
+	/* A tracer may want to know even of what is ignored. */
+	if (p->ptrace && sig != SIGKILL)
 		return true;
 	return !action_ignores(p, sig, force);
 }
@@ -126,7 +133,7 @@ static void start_group_exit(struct task *p, int sig)
 	s->group_exit_code = sig;
 	s->group_stop_count = 0;
 	for_each_thread(p, t) {
-		jobctl_clear_stop(t);
+		jobctl_clear(t, JOBCTL_PENDING_MASK);
 		t->pending.set |= SIGMASK(SIGKILL);
 		signal_wake_up(t, true);
 	}
@@ -138,7 +145,8 @@ static void complete_signal(struct task *p, int sig, enum pid_type type)
 	struct task *t = choose_target(p, sig, type);
 	if (!t)
 		return;
-	if (is_fatal(p, sig) && !(p->signal->flags & SIGNAL_GROUP_EXIT) && !sig_in(sig, t->real_blocked) && !sig_in(sig, SIGSET_CORE)) {
+	if (is_fatal(p, sig) && !(p->signal->flags & SIGNAL_GROUP_EXIT) && !sig_in(sig, t->real_blocked) && !sig_in(sig, SIGSET_CORE) &&
+	    (sig == SIGKILL || !p->ptrace)) {
 		start_group_exit(p, sig);
 		return;
 	}
@@ -288,7 +296,8 @@ void force_signal_info(const struct ksiginfo *info, bool fatal)
 			a->flags |= KSA_IMMUTABLE;
 		t->blocked &= ~SIGMASK(sig);
 	}
-	if (a->handler == KSIG_DFL)
+	/* A traced init is mortal only when its tracer lets the signal through. */
+	if (a->handler == KSIG_DFL && (!t->ptrace || fatal))
 		t->signal->flags &= ~SIGNAL_UNKILLABLE;
 	send_signal_locked(t, sig, info, PIDTYPE_PID);
 	/* It may have been pending, blocked, before. */

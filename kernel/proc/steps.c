@@ -317,6 +317,8 @@ static int copy_thread(struct task *child, struct birth *b)
 	if (set_tls && a->tls >= TASK_SIZE_MAX)
 		return -EPERM;
 	arch_copy_regs(task_thread(child), current_regs(), a->stack, set_tls, a->tls);
+	if (unlikely(READ_ONCE(current->flags) & TIF_FORCED_TF))
+		arch_user_regs(&child->arch)->flags &= ~0x100UL; /* TF: the tracer steps the parent, not the child */
 	return 0;
 }
 

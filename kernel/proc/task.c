@@ -74,6 +74,9 @@ static struct fpu_state *fpu_area(struct task *t) { return (struct fpu_state *)(
 static void reset_own_fields(struct task *t, bool kthread)
 {
 	t->flags = kthread ? TIF_KTHREAD : 0;
+	t->arch.debug = NULL;
+	t->arch.dr6 = 0;
+	t->arch.special = 0;
 	t->maj_faults = t->min_faults = 0;
 	t->uaccess_disabled = 0;
 	t->held_mutexes = 0;
@@ -84,6 +87,12 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->pf = (t->pf & ~(PF_SUPERPRIV | PF_KTHREAD | PF_NO_SETAFFINITY | PF_EXITING | PF_SIGNALED)) | PF_FORKNOEXEC | (kthread ? PF_KTHREAD : 0);
 	list_init(&t->children);
 	list_init(&t->sibling);
+	t->ptrace = 0;
+	t->trace_calls = 0;
+	list_init(&t->ptraced);
+	list_init(&t->ptrace_entry);
+	t->ptrace_message = 0;
+	t->last_siginfo = NULL;
 	list_init(&t->tasks);
 	list_init(&t->thread_node);
 	t->thread_pid = NULL;
@@ -135,6 +144,7 @@ void task_put(struct task *t)
 	if (t->kthread)
 		kthread_free(t);
 	put_steps(t, AT_FREE);
+	kfree(t->arch.debug);
 	kmem_cache_free(task_cache, t);
 }
 

@@ -134,6 +134,19 @@ struct task {
 	struct task *parent;         /* T: the tracer, or real_parent */
 	struct list_head children;   /* T */
 	struct list_head sibling;    /* T: in real_parent->children */
+	/* ptrace (ptrace.c, ptrace_stop.c): a task with ptrace != 0 has parent = its tracer */
+	u32 ptrace;                  /* T S: PT_* */
+	u32 ptrace_options;          /* T S, or its tracer while it is frozen: PTRACE_O_* */
+	struct tracer_id {
+		s32 pid;             /* as the tracee sees it: sender of the signals that the tracer makes up */
+		u32 uid;
+		bool cap;            /* CAP_SYS_PTRACE over the tracee's user namespace */
+	} tracer;                    /* T: its tracer, when it attached */
+	u8 trace_calls;              /* its tracer while it is frozen; 0 by whoever unlinks: TRACE_CALL_* */
+	struct list_head ptraced;    /* T: the tasks it traces */
+	struct list_head ptrace_entry; /* T: in parent->ptraced */
+	u64 ptrace_message;          /* S: of the last event */
+	struct ksiginfo *last_siginfo; /* S: while it is in a ptrace stop, or NULL */
 	struct list_head tasks;      /* T: all_tasks; leaders only */
 	struct list_head thread_node;/* T: signal->threads */
 	struct task *group_leader;   /* T */
@@ -185,6 +198,20 @@ struct task {
 #define JOBCTL_STOP_DEQUEUED BIT(16)
 #define JOBCTL_STOP_PENDING BIT(17)
 #define JOBCTL_STOP_CONSUME BIT(18)
+#define JOBCTL_TRAP_STOP BIT(19)   /* a tracee is to go into a ptrace stop: PTRACE_INTERRUPT, group stop, attach */
+#define JOBCTL_TRAP_NOTIFY BIT(20) /* a seized tracee is to tell of a change of the group's stop state */
+#define JOBCTL_TRAPPING BIT(21)    /* on its way from TASK_STOPPED to TASK_TRACED: its tracer's attach waits for that */
+#define JOBCTL_LISTENING BIT(22)   /* PTRACE_LISTEN: in TASK_TRACED, but shows as running to its tracer */
+#define JOBCTL_FROZEN BIT(23)      /* its tracer works on it: SIGKILL waits that long */
+#define JOBCTL_TRAP_MASK (JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY)
+#define JOBCTL_PENDING_MASK (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK)
+
+/* task->ptrace */
+#define PT_PTRACED 1u
+#define PT_SEIZED 2u
+/* task->trace_calls */
+#define TRACE_CALL_STOPS 1u /* PTRACE_SYSCALL */
+#define TRACE_CALL_EMU 2u   /* PTRACE_SYSEMU: stop at the entry, do not call */
 
 #define current ((struct task *)current_thread())
 #define task_thread(t) ((struct thread *)(t))

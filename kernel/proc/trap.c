@@ -6,6 +6,7 @@
 
 enum { TRAP_DE = 0, TRAP_DB = 1, TRAP_BP = 3, TRAP_UD = 6, TRAP_MF = 16, TRAP_AC = 17, TRAP_XM = 19, TRAP_CP = 21 };
 #define DR6_SINGLE_STEP 0x4000UL
+#define DR6_BREAKPOINTS 15UL
 #define SEGV_CONTROL_PROTECTION 10
 
 /* Traps that need no thought. code 0: SI_KERNEL without an address. */
@@ -55,7 +56,7 @@ void hook_user_trap(struct regs *regs, int nr, u64 err)
 {
 	if (nr == TRAP_DB) {
 		/* err: DR6 */
-		force_signal(SIGTRAP, err & DR6_SINGLE_STEP ? TRAP_TRACE : TRAP_BRKPT, regs->ip);
+		force_signal(SIGTRAP, err & DR6_SINGLE_STEP ? TRAP_TRACE : err & DR6_BREAKPOINTS ? TRAP_HWBKPT : TRAP_BRKPT, regs->ip);
 		return;
 	}
 	if (nr == TRAP_MF || nr == TRAP_XM) {

@@ -11,6 +11,7 @@
 #include "gen/sys_protos.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
+#include "proc/ptrace.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
 
@@ -40,14 +41,16 @@ static bool matches_pid(const struct wait_request *w, struct task *p)
 {
 	if (w->type == ANY_PID)
 		return true;
-	return w->pid && (w->type == PIDTYPE_PID ? p->thread_pid : p->signal->pids[w->type]) == w->pid;
+	/* A number names a process's leader, or a tracee of any kind: both by their own number. */
+	return w->pid && (w->type <= PIDTYPE_TGID ? p->thread_pid : p->signal->pids[w->type]) == w->pid;
 }
 
-static bool is_eligible(const struct wait_request *w, struct task *p)
+/* traced: p is looked at as a tracee, which any wait sees. */
+static bool is_eligible(const struct wait_request *w, struct task *p, bool traced)
 {
 	if (!matches_pid(w, p))
 		return false;
-	if (w->options & __WALL)
+	if (traced || (w->options & __WALL))
 		return true;
 	return (p->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
 }
@@ -59,7 +62,7 @@ static bool child_changed(struct wait_entry *e, u32 mode, u64 key)
 	struct task *p = (struct task *)key;
 	if (!p)
 		return wake_up_state(e->thread, mode);
-	if (!is_eligible(w, p))
+	if (!is_eligible(w, p, p->ptrace))
 		return false;
 	if ((w->options & __WNOTHREAD) && task_thread(p->parent) != e->thread)
 		return false;
@@ -76,7 +79,7 @@ void wake_up_parent(struct task *child, struct task *parent)
 /* The identity of p and its usage, for the result. */
 static void note_child(struct wait_request *w, struct task *p)
 {
-	w->found = pid_vnr(p->signal->pids[PIDTYPE_TGID]);
+	w->found = pid_vnr(p->thread_pid);
 	spin_lock(&p->alloc_lock);
 	w->uid = p->cred->uid;
 	spin_unlock(&p->alloc_lock);
@@ -100,7 +103,14 @@ static void take_zombie(struct wait_request *w, struct task *p)
 		return;
 	if (trace_on(reap))
 		trace_reap(p->tid, 0);
-	account_reaped(p);
+	if (unlikely(p->ptrace) && ptrace_reparented(p) && thread_group_leader(p)) {
+		/* Its tracer has seen it; now its parent. */
+		ptrace_unlink(p);
+		if (!do_notify_parent(p, p->exit_signal))
+			return;
+	} else if (thread_group_leader(p)) {
+		account_reaped(p);
+	}
 	p->exit_state = EXIT_DEAD;
 	w->reaped = p;
 	w->reaped_leader = unpublish_task(p);
@@ -121,6 +131,20 @@ static bool take_stopped(struct wait_request *w, struct task *p)
 	return true;
 }
 
+/* => T, S of p. A tracee's own stop. */
+static bool take_trapped(struct wait_request *w, struct task *p)
+{
+	if (!(READ_ONCE(p->state) & TASK_TRACED) || (p->jobctl & JOBCTL_LISTENING) || !p->exit_code)
+		return false;
+	s32 code = p->exit_code;
+	if (!(w->options & WNOWAIT))
+		p->exit_code = 0;
+	w->status = code << 8 | 0x7f;
+	w->code = CLD_TRAPPED;
+	w->detail = code;
+	return true;
+}
+
 /* => T, S of p. */
 static bool take_continued(struct wait_request *w, struct task *p)
 {
@@ -135,49 +159,75 @@ static bool take_continued(struct wait_request *w, struct task *p)
 	return true;
 }
 
-/* => T. True when p gave a result. */
-static bool consider(struct wait_request *w, struct task *p)
+/* => T. Stops and continuations. traced: as by its tracer. */
+static bool consider_living(struct wait_request *w, struct task *p, bool traced)
 {
-	if (p->exit_state == EXIT_DEAD || !is_eligible(w, p))
-		return false;
-	if (p->exit_state == EXIT_ZOMBIE && thread_group_empty(p)) {
-		if (!(w->options & WEXITED))
-			return false; /* it will never stop or go on again: nothing to wait for */
-		take_zombie(w, p);
-		return true;
-	}
-	w->eligible = true;
-	if (!(w->options & (WSTOPPED | WCONTINUED)) || !(READ_ONCE(p->signal->flags) & (SIGNAL_STOP_STOPPED | SIGNAL_STOP_CONTINUED)))
+	bool got;
+	if (!traced && (!(w->options & (WSTOPPED | WCONTINUED)) || !(READ_ONCE(p->signal->flags) & (SIGNAL_STOP_STOPPED | SIGNAL_STOP_CONTINUED))))
 		return false;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	bool got = ((w->options & WSTOPPED) && take_stopped(w, p)) || ((w->options & WCONTINUED) && take_continued(w, p));
+	if (traced)
+		got = take_trapped(w, p); /* whatever the options */
+	else
+		got = (w->options & WSTOPPED) && take_stopped(w, p);
+	got = got || ((w->options & WCONTINUED) && take_continued(w, p));
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (got)
 		note_child(w, p);
 	return got;
 }
 
-/* --- the search ------------------------------------------------------------------------------------------------------------------------- */
-
-static bool is_own_child(const struct wait_request *w, struct task *p)
+/* => T. True when p gave a result. traced: it was found in the list of tracees. */
+static bool consider(struct wait_request *w, struct task *p, bool traced)
 {
-	return w->options & __WNOTHREAD ? p->real_parent == current : same_thread_group(p->real_parent, current);
+	bool delayed = thread_group_leader(p) && !thread_group_empty(p);
+	if (p->exit_state == EXIT_DEAD || !is_eligible(w, p, traced))
+		return false;
+	/* A parent that traces its own child sees the tracee: each stop is told once, and as a trap. */
+	if (unlikely(p->ptrace) && !ptrace_reparented(p))
+		traced = true;
+	if (p->exit_state == EXIT_ZOMBIE && !delayed && (traced || !p->ptrace)) {
+		if (!(w->options & WEXITED))
+			return false; /* it will never stop or go on again: nothing to wait for */
+		take_zombie(w, p);
+		return true;
+	}
+	if (!p->exit_state || !traced || (w->options & (WCONTINUED | WEXITED)))
+		w->eligible = true;
+	return consider_living(w, p, traced);
 }
 
-/* A number names at most one child: no need to look at the others. */
+/* --- the search ------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_ours(const struct wait_request *w, struct task *parent)
+{
+	return w->options & __WNOTHREAD ? parent == current : same_thread_group(parent, current);
+}
+
+/* A number names at most one child and one tracee: no need to look at the others. */
 static bool search_one(struct wait_request *w)
 {
-	if (!w->pid || list_empty(&w->pid->tasks[PIDTYPE_TGID]))
+	if (!w->pid)
 		return false;
-	struct task *p = list_first(&w->pid->tasks[PIDTYPE_TGID], struct task, pid_links[PIDTYPE_TGID]);
-	return is_own_child(w, p) && consider(w, p);
+	if (!list_empty(&w->pid->tasks[PIDTYPE_TGID])) {
+		struct task *p = list_first(&w->pid->tasks[PIDTYPE_TGID], struct task, pid_links[PIDTYPE_TGID]);
+		if (is_ours(w, p->real_parent) && consider(w, p, false))
+			return true;
+	}
+	if (list_empty(&w->pid->tasks[PIDTYPE_PID]))
+		return false;
+	struct task *t = list_first(&w->pid->tasks[PIDTYPE_PID], struct task, pid_links[PIDTYPE_PID]);
+	return unlikely(t->ptrace) && is_ours(w, t->parent) && consider(w, t, true);
 }
 
 static bool search_children(struct wait_request *w, struct task *parent)
 {
 	struct task *p;
 	list_for_each(p, &parent->children, sibling)
-		if (consider(w, p))
+		if (consider(w, p, false))
+			return true;
+	list_for_each(p, &parent->ptraced, ptrace_entry)
+		if (consider(w, p, true))
 			return true;
 	return false;
 }

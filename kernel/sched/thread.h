@@ -22,8 +22,9 @@
 #define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
 #define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */
 #define TIF_IDLE BIT(6)
-#define TIF_SYSCALL_TRACE BIT(7) /* ptrace wants system call stops: the dispatcher takes its slow path */
-#define TIF_SINGLESTEP BIT(8)
+#define TIF_SYSCALL_TRACE BIT(7) /* a tracer is to be told of the ends of system calls: hook_syscall_exit() */
+#define TIF_SINGLESTEP BIT(8)    /* a tracer steps it */
+#define TIF_FORCED_TF BIT(10)     /* the trap flag in its registers is the tracer's doing, not its own */
 
 /* thread->state. RUNNING covers "on a run queue". */
 #define TASK_RUNNING 0u

@@ -7,7 +7,7 @@
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
-#include "proc/task.h"
+#include "proc/ptrace.h"
 
 #define TABLE_SIZE 512
 
@@ -59,4 +59,10 @@ void hook_syscall(struct regs *regs)
 		regs->ax = (u64)unknown_call(nr);
 	if (DEBUG_BUILD)
 		check_balance(nr);
+}
+
+void hook_syscall_traced(struct regs *regs)
+{
+	if (ptrace_syscall_enter(regs))
+		hook_syscall(regs);
 }

@@ -31,6 +31,11 @@ void arch_enter_user(void) __noreturn;
 /* arch_prctl(2) codes for FS/GS base; returns 0 or -errno. */
 long arch_prctl_base(int code, u64 addr);
 
+/* Turns SPECIAL_SYSCALL_TRACE of t on or off. t is stopped and off its CPU, or current (off only). */
+void arch_trace_syscalls(struct thread *t, bool on);
+/* t->debug was changed: takes note of whether anything is enabled in it. t as above. */
+void arch_debug_changed(struct thread *t);
+
 /* --- FPU ------------------------------------------------------------------------------------------------------------------------------ */
 /* Bytes of an XSAVE area for the enabled features (x87, SSE, AVX ...). */
 size_t arch_fpu_size(void);
@@ -41,6 +46,8 @@ void arch_fpu_save(void);
 void arch_fpu_restore(void);
 /* Makes user-supplied XSAVE bytes (size arch_fpu_size) safe for arch_fpu_restore: reserved bits, MXCSR, header. false = cannot be mended. */
 bool arch_fpu_sanitize(struct fpu_state *f);
+/* The MXCSR bits that exist. */
+u32 arch_mxcsr_mask(void);
 /* Features in XCR0, for the frame's xstate_bv and magic words. */
 u64 arch_fpu_features(void);
 

@@ -25,8 +25,9 @@
 
 /* struct thread */
 #define THREAD_KSP 0
-#define THREAD_FLAGS_OFFSET 56
+#define THREAD_FLAGS_OFFSET 80
 #define THREAD_WORK_MASK 0x207
+#define THREAD_EXIT_TRACE 0x80 /* TIF_SYSCALL_TRACE */
 
 #define FLAG_TF 0x100
 #define FLAG_IF 0x200

@@ -46,7 +46,8 @@
 
 	.section .text.entry, "ax", @progbits
 
-ENTRY(syscall_entry)
+	/* SYSCALL: a struct regs on the kernel stack, then the dispatcher. */
+	.macro SYSCALL_ENTER hook
 	swapgs
 	movq %rsp, %gs:CPU_USER_SP
 	movq %gs:CPU_KERNEL_SP, %rsp
@@ -75,13 +76,24 @@ ENTRY(syscall_entry)
 	movq %rsp, %rdi
 	subq $8, %rsp		/* keep C's 16-byte alignment */
 	sti
-	call hook_syscall
+	call \hook
 	addq $8, %rsp
+	.endm
+
+/* LSTAR while a traced thread runs (arch_trace_syscalls). */
+ENTRY(syscall_entry_traced)
+	SYSCALL_ENTER hook_syscall_traced
+	jmp .Lsyscall_return
+END(syscall_entry_traced)
+
+ENTRY(syscall_entry)
+	SYSCALL_ENTER hook_syscall
 .Lsyscall_return:
 	cli
 	movq %gs:CPU_CURRENT, %rax
-	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
-	jnz .Lsyscall_work
+	testl $THREAD_WORK_MASK | THREAD_EXIT_TRACE, THREAD_FLAGS_OFFSET(%rax)
+	jnz .Lsyscall_slow
+.Lsyscall_leave:
 	/* SYSRET wants cx = ip, r11 = flags, plain selectors, a user ip (the canonical check runs in kernel mode on Intel), no TF, RF, IOPL. */
 	movq R_CX(%rsp), %rcx
 	movq R_R11(%rsp), %r11
@@ -105,12 +117,24 @@ ENTRY(syscall_entry)
 	movq R_SP - R_ORIG_AX(%rsp), %rsp
 	swapgs
 	sysretq
+.Lsyscall_slow:
+	testb $THREAD_EXIT_TRACE, THREAD_FLAGS_OFFSET(%rax)
+	jz .Lsyscall_work
+	movq %rsp, %rdi
+	subq $8, %rsp
+	sti
+	call hook_syscall_exit
+	cli
+	addq $8, %rsp
 .Lsyscall_work:
+	movq %gs:CPU_CURRENT, %rax
+	testb $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
+	jz .Lsyscall_leave
 	movq %rsp, %rdi
 	subq $8, %rsp
 	call hook_exit_to_user
 	addq $8, %rsp
-	jmp .Lsyscall_return
+	jmp .Lsyscall_work
 END(syscall_entry)
 
 /* First switch to a user thread: ax = the thread that ran before, rsp = its struct regs. */

@@ -42,6 +42,7 @@ void fpu_init_boot(void)
 }
 
 size_t arch_fpu_size(void) { return area_size; }
+u32 arch_mxcsr_mask(void) { return mxcsr_mask; }
 u64 arch_fpu_features(void) { return xcr0 ? xcr0 : 3; }
 
 void arch_fpu_init(struct fpu_state *f)

@@ -13,6 +13,10 @@ void start_kernel(paddr_t start_info) __attribute__((noreturn));
 void start_secondary(void) __attribute__((noreturn));
 /* syscall/dispatch.c. regs->orig_ax = number; sets regs->ax. Interrupts on. */
 void hook_syscall(struct regs *regs);
+/* syscall/dispatch.c. The same for threads with SPECIAL_SYSCALL_TRACE: a tracer sees the call first. */
+void hook_syscall_traced(struct regs *regs);
+/* proc/ptrace_stop.c. A system call is over and TIF_SYSCALL_TRACE is set: tells the tracer. Interrupts on. */
+void hook_syscall_exit(struct regs *regs);
 /* mm/fault.c. #PF from user or kernel mode. err: bit 0 present, 1 write, 2 user, 4 fetch. Interrupts on if they were. May queue a signal, or
  * redirect regs->ip to a fixup, or panic (kernel bug). */
 void hook_page_fault(struct regs *regs, u64 addr, u64 err);

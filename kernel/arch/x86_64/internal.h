@@ -82,6 +82,7 @@ void __noreturn arch_ap_main(struct cpu *c);
 
 /* --- entry.S boot.S ---------------------------------------------------------------------------------------------------------------------- */
 void syscall_entry(void);
+void syscall_entry_traced(void);
 void ret_from_fork(void);
 void kthread_entry(void);
 struct thread *switch_stacks(struct thread *prev, struct thread *next);

@@ -7,6 +7,8 @@
 #include "arch/x86_64/internal.h"
 #include "lib/errno.h"
 
+#define DR7_FIXED 0x400UL
+
 _Static_assert(sizeof(struct arch_thread) == THREAD_FLAGS_OFFSET && offsetof(struct arch_thread, ksp) == THREAD_KSP, "entry.S knows these");
 _Static_assert(offsetof(struct regs, r11) == R_R11 && offsetof(struct regs, ax) == R_AX && offsetof(struct regs, cx) == R_CX &&
 		       offsetof(struct regs, di) == R_DI && offsetof(struct regs, orig_ax) == R_ORIG_AX && offsetof(struct regs, ip) == R_IP &&
@@ -54,6 +56,50 @@ static void write_user_gs_base(u64 v)
 		wrmsr(MSR_KERNEL_GS_BASE, v);
 }
 
+/* --- traced threads ----------------------------------------------------------------------------------------------------------------------- */
+
+static void load_debug_regs(const struct debug_regs *d)
+{
+	__asm__ __volatile__("movq %0, %%db0; movq %1, %%db1; movq %2, %%db2; movq %3, %%db3; movq %4, %%db7" ::"r"(d->addr[0]), "r"(d->addr[1]),
+			     "r"(d->addr[2]), "r"(d->addr[3]), "r"(d->dr7 | DR7_FIXED));
+}
+static void clear_dr7(void) { __asm__ __volatile__("movq %0, %%db7" ::"r"(DR7_FIXED)); }
+
+/* SYSCALL's target differs for traced threads, so that all others pay nothing; breakpoints are loaded with their thread. => interrupts off */
+static void switch_special(u32 prev, const struct arch_thread *n)
+{
+	if ((prev ^ n->special) & SPECIAL_SYSCALL_TRACE)
+		wrmsr(MSR_LSTAR, n->special & SPECIAL_SYSCALL_TRACE ? (u64)syscall_entry_traced : (u64)syscall_entry);
+	if (n->special & SPECIAL_DEBUG_REGS)
+		load_debug_regs(n->debug);
+	else if (prev & SPECIAL_DEBUG_REGS)
+		clear_dr7();
+}
+
+static void set_special(struct thread *t, u32 special)
+{
+	struct arch_thread *a = arch_of(t);
+	u64 flags = irq_save();
+	u32 old = a->special;
+	a->special = special;
+	if (t == current_thread())
+		switch_special(old, a);
+	irq_restore(flags);
+}
+
+void arch_trace_syscalls(struct thread *t, bool on)
+{
+	u32 rest = arch_of(t)->special & ~SPECIAL_SYSCALL_TRACE;
+	set_special(t, on ? rest | SPECIAL_SYSCALL_TRACE : rest);
+}
+
+void arch_debug_changed(struct thread *t)
+{
+	struct arch_thread *a = arch_of(t);
+	u32 rest = a->special & ~SPECIAL_DEBUG_REGS;
+	set_special(t, a->debug && (a->debug->dr7 & 0xff) ? rest | SPECIAL_DEBUG_REGS : rest);
+}
+
 struct thread *arch_switch(struct thread *prev, struct thread *next)
 {
 	struct arch_thread *p = arch_of(prev), *n = arch_of(next);
@@ -68,6 +114,8 @@ struct thread *arch_switch(struct thread *prev, struct thread *next)
 		write_fs_base(n->fsbase);
 		write_user_gs_base(n->gsbase);
 	}
+	if (unlikely(p->special | n->special))
+		switch_special(p->special, n);
 	c->kernel_sp = (u64)n->kstack + KSTACK_SIZE;
 	c->tss->rsp[0] = c->kernel_sp;
 	c->current = next;

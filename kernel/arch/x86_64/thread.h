@@ -9,6 +9,15 @@
 
 struct fpu_state; /* XSAVE area, fpu_state_size() bytes, 64-byte aligned */
 
+/* User breakpoints and watchpoints, as ptrace sets them. */
+struct debug_regs {
+	u64 addr[4];
+	u64 dr7; /* without reserved bits */
+};
+/* arch_thread.special: what arch_switch() must see to when such a thread comes and goes. */
+#define SPECIAL_SYSCALL_TRACE 1u /* SYSCALL enters by way of hook_syscall_traced() */
+#define SPECIAL_DEBUG_REGS 2u    /* `debug` has an enabled one */
+
 struct arch_thread {
 	u64 ksp;               /* kernel stack pointer while switched out */
 	void *kstack;          /* lowest address, KSTACK_SIZE bytes; struct regs lies at the very top */
@@ -16,6 +25,9 @@ struct arch_thread {
 	struct fpu_state *fpu; /* NULL for kernel threads */
 	u64 fault_addr;        /* CR2 of the last user fault, for sigcontext */
 	u32 trap_nr, error_code;
+	struct debug_regs *debug; /* NULL = none ever set; only changed while the thread is stopped, or by itself */
+	u64 dr6;               /* causes of debug traps as the tracer sees them, in positive logic */
+	u32 special;           /* SPECIAL_*: changed as `debug` */
 };
 
 #endif

@@ -33,7 +33,8 @@ static void kernel_exception(u64 nr, struct regs *regs, u64 err)
 {
 	u64 fix = arch_fixup(regs->ip);
 	if (nr == TRAP_DB) {
-		/* Nothing in the kernel single-steps; whatever set it, going on without is right. */
+		/* The kernel touched a user watchpoint, which as in Linux is not reported. Nothing here single-steps: whatever set TF, going on without it
+		 * is right. */
 		take_dr6();
 		regs->flags &= ~(u64)FLAG_TF;
 		return;
@@ -51,8 +52,10 @@ static void exception(u64 nr, struct regs *regs)
 	struct arch_thread *a = arch_of(current_thread());
 	u64 err = regs->orig_ax, addr = nr == TRAP_PF ? read_cr2() : 0;
 	regs->orig_ax = ~0UL; /* no system call to restart */
-	if (user && nr == TRAP_DB)
+	if (user && nr == TRAP_DB) {
 		err = take_dr6();
+		a->dr6 = err & 0x400f; /* BS, B3-B0 */
+	}
 	if (user) {
 		a->trap_nr = (u32)nr;
 		a->error_code = nr == TRAP_DB ? 0 : (u32)err;
