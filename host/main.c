@@ -2,6 +2,7 @@
  * The `pando` command. Its parts, from the outside in:
  *
  *     main.c options.c run.c     what the user wants          image.c load_*.c tree.c spool.c cpio_writer.c image_config.c   images
+ *     trace.c trace_*.c          what is made of a trace
  *     session.c stream.c         the running machine          kernel_file.c qemu.c accel.c                                   the machine
  *     ctl_link.c guest_log.c terminal.c                       complain.c files.c                                             small things
  */
@@ -9,6 +10,7 @@
 #include "image.h"
 #include "options.h"
 #include "run.h"
+#include "trace.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@ static const char help_text[] =
 	"\n"
 	"  pando run [OPTIONS] [IMAGE] -- COMMAND [ARG...]   run a command (without IMAGE: in the built-in BusyBox image)\n"
 	"  pando run --init [OPTIONS] [IMAGE] [-- ARG...]    boot the image's own init; Ctrl-A x leaves\n"
+	"  pando trace [OPTIONS] [IMAGE] -- COMMAND [ARG...]  run it and show how every process came to be\n"
 	"  pando image IMAGE -o FILE                         pack an image once, to start it faster\n"
 	"  pando help, pando --version\n"
 	"\n"
@@ -31,6 +34,13 @@ static const char help_text[] =
 	"  -u, --user U[:G]      user and group                      --hostname NAME       host name\n"
 	"  --timeout SECONDS     end the machine after that time     --accel auto|kvm|tcg  how the machine is run\n"
 	"  --kernel FILE         another kernel                      --append STRING       more kernel parameters\n"
+	"\n"
+	"With trace:\n"
+	"  --steps               every step of every birth           --json FILE           events, one a line\n"
+	"  --pid N, --depth N    only that process and what it made   --html FILE           a page with timeline and tree\n"
+	"  --only CLASSES        of fork,exec,exit,cow,sched         --perfetto FILE       for ui.perfetto.dev\n"
+	"  --lossy               lose events rather than wait        --raw FILE, --from FILE   record a trace, show a recorded one\n"
+	"\n"
 	"  -v, --verbose         show the kernel's log and what was chosen\n"
 	"\n"
 	"The exit status is the command's; 128+N if signal N ended it; 125 if pando failed, 126 if the command cannot be executed, 127 if it\n"
@@ -63,6 +73,19 @@ static int command_run(int argc, char **argv)
 	return status;
 }
 
+static int command_trace(int argc, char **argv)
+{
+	struct run_options o;
+	struct trace_options t;
+	bool help;
+	int status = EXIT_PANDO;
+
+	if (options_parse_trace(argc, argv, &o, &t, &help) == 0)
+		status = help ? print(help_text) : trace(&o, &t);
+	options_free(&o);
+	return status;
+}
+
 static int command_image(int argc, char **argv)
 {
 	struct image_options o;
@@ -82,6 +105,8 @@ int main(int argc, char **argv)
 	ensure_standard_fds();
 	if (strcmp(verb, "run") == 0)
 		return command_run(argc - 1, argv + 1);
+	if (strcmp(verb, "trace") == 0)
+		return command_trace(argc - 1, argv + 1);
 	if (strcmp(verb, "image") == 0)
 		return command_image(argc - 1, argv + 1);
 	if (strcmp(verb, "--version") == 0 || strcmp(verb, "version") == 0 || strcmp(verb, "-V") == 0)

@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "complain.h"
+#include "gen/trace_events.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,24 +16,42 @@
 #define MIN_MIB 16u
 #define MAX_CPUS 8u
 
-enum { OPT_INIT = 256, OPT_HOSTNAME, OPT_TIMEOUT, OPT_KERNEL, OPT_APPEND, OPT_ACCEL, OPT_HELP };
+enum { OPT_INIT = 256, OPT_HOSTNAME, OPT_TIMEOUT, OPT_KERNEL, OPT_APPEND, OPT_ACCEL, OPT_HELP,
+	OPT_JSON, OPT_HTML, OPT_PERFETTO, OPT_RAW, OPT_FROM, OPT_STEPS, OPT_LOSSY, OPT_LOSSLESS, OPT_ONLY, OPT_PID, OPT_DEPTH };
 
-static const struct option run_options[] = {
-	{ "memory", required_argument, NULL, 'm' },
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "tty", no_argument, NULL, 't' },
-	{ "interactive", no_argument, NULL, 'i' },
-	{ "env", required_argument, NULL, 'e' },
-	{ "workdir", required_argument, NULL, 'w' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "init", no_argument, NULL, OPT_INIT },
-	{ "hostname", required_argument, NULL, OPT_HOSTNAME },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "kernel", required_argument, NULL, OPT_KERNEL },
-	{ "append", required_argument, NULL, OPT_APPEND },
-	{ "accel", required_argument, NULL, OPT_ACCEL },
+/* What run and trace have in common. */
+#define RUN_OPTIONS \
+	{ "memory", required_argument, NULL, 'm' }, \
+	{ "cpus", required_argument, NULL, 'c' }, \
+	{ "tty", no_argument, NULL, 't' }, \
+	{ "interactive", no_argument, NULL, 'i' }, \
+	{ "env", required_argument, NULL, 'e' }, \
+	{ "workdir", required_argument, NULL, 'w' }, \
+	{ "user", required_argument, NULL, 'u' }, \
+	{ "verbose", no_argument, NULL, 'v' }, \
+	{ "init", no_argument, NULL, OPT_INIT }, \
+	{ "hostname", required_argument, NULL, OPT_HOSTNAME }, \
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, \
+	{ "kernel", required_argument, NULL, OPT_KERNEL }, \
+	{ "append", required_argument, NULL, OPT_APPEND }, \
+	{ "accel", required_argument, NULL, OPT_ACCEL }, \
 	{ "help", no_argument, NULL, OPT_HELP },
+
+static const struct option run_options[] = { RUN_OPTIONS { NULL, 0, NULL, 0 } };
+
+static const struct option trace_options[] = {
+	RUN_OPTIONS
+	{ "json", required_argument, NULL, OPT_JSON },
+	{ "html", required_argument, NULL, OPT_HTML },
+	{ "perfetto", required_argument, NULL, OPT_PERFETTO },
+	{ "raw", required_argument, NULL, OPT_RAW },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "steps", no_argument, NULL, OPT_STEPS },
+	{ "lossless", no_argument, NULL, OPT_LOSSLESS },
+	{ "lossy", no_argument, NULL, OPT_LOSSY },
+	{ "only", required_argument, NULL, OPT_ONLY },
+	{ "pid", required_argument, NULL, OPT_PID },
+	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -190,6 +209,78 @@ static int run_option(struct run_options *o, int c, const char *value)
 	return -1;
 }
 
+/* "fork,exec": classes of events. */
+static int parse_only(const char *text, unsigned *mask)
+{
+	static const struct {
+		const char *name;
+		unsigned events;
+	} classes[] = {
+		{ "fork", TRACE_CLASS_fork }, { "exec", TRACE_CLASS_exec }, { "exit", TRACE_CLASS_exit }, { "cow", TRACE_CLASS_cow }, { "sched", TRACE_CLASS_sched },
+	};
+	size_t len, i;
+
+	for (*mask = 0; *text; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		for (i = 0; i < 5 && !(strlen(classes[i].name) == len && strncmp(text, classes[i].name, len) == 0); i++)
+			;
+		if (i == 5)
+			return complain("--only %.*s: not one of fork, exec, exit, cow, sched", (int)len, text);
+		*mask |= classes[i].events;
+	}
+	return *mask ? 0 : complain("--only: names nothing");
+}
+
+static int parse_number(const char *name, const char *text, int least, int *out)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || n < least || n > 1 << 30)
+		return complain("%s %s: not a number from %d on", name, text, least);
+	*out = (int)n;
+	return 0;
+}
+
+static int file_option(const char *name, const char *value, const char **out)
+{
+	*out = value;
+	return *value ? 0 : complain("%s: the file's name is empty", name);
+}
+
+static int trace_option(struct trace_options *t, int c, const char *value)
+{
+	switch (c) {
+	case OPT_JSON:
+		return file_option("--json", value, &t->json);
+	case OPT_HTML:
+		return file_option("--html", value, &t->html);
+	case OPT_PERFETTO:
+		return file_option("--perfetto", value, &t->perfetto);
+	case OPT_RAW:
+		return file_option("--raw", value, &t->raw);
+	case OPT_FROM:
+		return file_option("--from", value, &t->from);
+	case OPT_STEPS:
+		t->steps = true;
+		return 0;
+	case OPT_LOSSLESS:
+	case OPT_LOSSY:
+		t->lossy = c == OPT_LOSSY;
+		return 0;
+	case OPT_ONLY:
+		t->only_given = true;
+		return parse_only(value, &t->only);
+	case OPT_PID:
+		return parse_number("--pid", value, 1, &t->pid);
+	case OPT_DEPTH:
+		return parse_number("--depth", value, 0, &t->depth);
+	}
+	return -1;
+}
+
 /* What cannot be had together. */
 static int check_run(const struct run_options *o)
 {
@@ -200,9 +291,10 @@ static int check_run(const struct run_options *o)
 	return 0;
 }
 
-int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
+/* The words of run, or of trace with its own options. */
+static int parse(int argc, char **argv, const char *verb, const struct option *table, struct run_options *o, struct trace_options *t, bool *help)
 {
-	int c;
+	int c, r;
 
 	memset(o, 0, sizeof(*o));
 	o->cpus = 1;
@@ -210,7 +302,7 @@ int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
 	opterr = 0;
 	optind = 1;
 	/* '-': what is no option comes in its place, so that an image may stand before, among or after the options. */
-	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:vh", run_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:vh", table, NULL)) != -1) {
 		if (c == OPT_HELP || c == 'h') {
 			*help = true;
 			return 0;
@@ -218,19 +310,37 @@ int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
 		if (c == '?' || c == ':')
 			return bad_option(c, argv, optind);
 		if (c != 1) {
-			if (run_option(o, c, optarg) != 0)
+			r = t && c > OPT_HELP ? trace_option(t, c, optarg) : run_option(o, c, optarg);
+			if (r != 0)
 				return -1;
 		} else if (!o->image) {
 			if (!*optarg)
 				return complain("the name of the image is empty");
 			o->image = optarg;
 		} else {
-			return complain("what is '%s'? The command goes after '--': pando run [OPTIONS] [IMAGE] -- COMMAND", optarg);
+			return complain("what is '%s'? The command goes after '--': pando %s [OPTIONS] [IMAGE] -- COMMAND", optarg, verb);
 		}
 	}
 	o->command = argv + optind;
 	o->command_len = (size_t)(argc - optind);
 	return check_run(o);
+}
+
+int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
+{
+	return parse(argc, argv, "run", run_options, o, NULL, help);
+}
+
+int options_parse_trace(int argc, char **argv, struct run_options *o, struct trace_options *t, bool *help)
+{
+	memset(t, 0, sizeof(*t));
+	t->depth = -1;
+	t->only = TRACE_CLASS_fork | TRACE_CLASS_exec | TRACE_CLASS_exit | TRACE_CLASS_cow;
+	if (parse(argc, argv, "trace", trace_options, o, t, help) != 0)
+		return -1;
+	if (!*help && t->from && (o->image || o->command_len))
+		return complain("--from shows a recorded trace: an image or a command is not for it");
+	return 0;
 }
 
 int options_parse_image(int argc, char **argv, struct image_options *o, bool *help)

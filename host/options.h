@@ -1,5 +1,5 @@
 /*
- * The command line of `pando run` and `pando image`.
+ * The command lines of `pando run`, `pando trace` and `pando image`.
  */
 #ifndef HOST_OPTIONS_H
 #define HOST_OPTIONS_H
@@ -8,6 +8,17 @@
 #include <stddef.h>
 
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+/* What `pando trace` has beside the options of `pando run`. */
+struct trace_options {
+	const char *json, *html, *perfetto, *raw; /* files to write; "-": standard output */
+	const char *from;  /* --from: a recorded stream instead of a machine */
+	bool steps, lossy;
+	bool only_given;   /* --only */
+	unsigned only;     /* of TRACE_CLASS_*: the events wanted */
+	int pid;           /* 0: all */
+	int depth;         /* -1: all */
+};
 
 struct run_options {
 	const char *image; /* NULL: the built-in one */
@@ -33,6 +44,8 @@ struct image_options {
 
 /* Parses the arguments after "run" (argv[0] is "run"). Returns 0, or -1 after a complaint. Sets *help if help was asked for. */
 int options_parse_run(int argc, char **argv, struct run_options *o, bool *help);
+/* The same for "trace"; an image and a command are not needed with --from. */
+int options_parse_trace(int argc, char **argv, struct run_options *o, struct trace_options *t, bool *help);
 /* The same for "image". */
 int options_parse_image(int argc, char **argv, struct image_options *o, bool *help);
 void options_free(struct run_options *o);

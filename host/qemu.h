@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define VM_MAX_PORTS 4
+#define VM_MAX_PORTS 5
 
 struct vm_spec {
 	const char *kernel;

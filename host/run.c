@@ -1,5 +1,5 @@
 /*
- * `pando run`: image, kernel, QEMU and accelerator are settled first, so that what is wrong with them is said before anything starts;
+ * `pando run` and the machine of `pando trace`: image, kernel, QEMU and accelerator are settled first, so that what is wrong with them is said before anything starts;
  * then sockets, the control channel's first frames, QEMU, and the session.
  */
 #define _GNU_SOURCE
@@ -13,6 +13,7 @@
 #include "qemu.h"
 #include "session.h"
 #include "terminal.h"
+#include "kernel/uapi/trace_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,7 @@ struct plan {
 	char cmdline[2048];
 	char **argv; /* the command: its own words, or the image's; NULL-terminated */
 	const char *cwd, *user;
+	const struct trace_sink *trace; /* NULL: none */
 };
 
 static uint64_t host_memory(void)
@@ -127,6 +129,10 @@ static int build_cmdline(struct plan *p)
 		return -1;
 	/* Linux cannot calibrate its TSC on this machine under TCG. */
 	if (p->kernel.linux_image && !p->vm.kvm && cmdline_add(p, " tsc_early_khz=2000000 reboot=t") != 0)
+		return -1;
+	if (p->trace && p->kernel.linux_image)
+		return complain("only Pando's own kernel can be traced");
+	if (p->trace && cmdline_add(p, " pando.trace=%s", p->trace->param) != 0)
 		return -1;
 	if (o->append && cmdline_add(p, " %s", o->append) != 0)
 		return -1;
@@ -283,7 +289,13 @@ static int connect_all(struct plan *p, struct session *s)
 	if (s->log_fd < 0)
 		return -1;
 	s->log.echo = p->o->verbose;
-	s->polite = p->o->verbose;
+	s->polite = p->o->verbose || p->trace;
+	s->trace = p->trace;
+	if (p->trace) {
+		s->trace_fd = add_port(p, TRACE_PORT_NAME);
+		if (s->trace_fd < 0)
+			return -1;
+	}
 	s->command = p->argv ? p->argv[0] : "";
 	s->cwd = p->cwd ? p->cwd : "/";
 	s->user = p->user ? p->user : "root";
@@ -361,7 +373,12 @@ static int run_session(struct plan *p)
 
 int run(const struct run_options *o)
 {
-	struct plan p = { .o = o, .image = { .fd = -1 } };
+	return run_traced(o, NULL);
+}
+
+int run_traced(const struct run_options *o, const struct trace_sink *trace)
+{
+	struct plan p = { .o = o, .image = { .fd = -1 }, .trace = trace };
 	int status;
 
 	if (o->verbose)

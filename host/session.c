@@ -26,7 +26,7 @@
 #define POLITE_MS 3000     /* for the guest to power off */
 #define QUIT_KEY 1         /* Ctrl-A, then x */
 
-enum { P_SIGNALS, P_LOG, P_ERR, P_CTL, P_STREAMS, P_COUNT = P_STREAMS + 6 };
+enum { P_SIGNALS, P_LOG, P_ERR, P_TRACE, P_CTL, P_STREAMS, P_COUNT = P_STREAMS + 6 };
 
 /* Why the loop ended. */
 enum ending { GOING, END_STATUS, END_FAIL, END_PANIC, END_GONE, END_SIGNAL, END_TIMEOUT, END_QUIT };
@@ -36,6 +36,7 @@ struct loop {
 	enum ending ending;
 	int signal;
 	int64_t panic_at; /* when the panic line was seen, 0: not */
+	int64_t trace_at; /* when the last of the trace came */
 };
 
 int session_signals(void)
@@ -64,7 +65,8 @@ void session_init(struct session *s)
 {
 	s->qemu = -1;
 	s->qemu_status = 0;
-	s->signals = s->log_fd = s->err_fd = -1;
+	s->signals = s->log_fd = s->err_fd = s->trace_fd = -1;
+	s->trace = NULL;
 	s->console = s->tty = s->polite = s->quit = false;
 	s->deadline = 0;
 	s->timeout = 0;
@@ -140,6 +142,21 @@ static void read_qemu_text(struct session *s)
 	}
 }
 
+/* True if something came. */
+static bool read_trace(struct session *s)
+{
+	static char buf[1 << 18];
+	ssize_t n = read(s->trace_fd, buf, sizeof(buf));
+
+	if (n > 0) {
+		s->trace->feed(s->trace->ctx, buf, (size_t)n);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close(s->trace_fd);
+		s->trace_fd = -1;
+	}
+	return n > 0;
+}
+
 /* QEMU stops a guest that KVM cannot go on with, and waits for a debugger: that is an end, too. */
 static bool qemu_stuck(const struct session *s)
 {
@@ -155,7 +172,7 @@ static bool output_through(const struct stream *s, uint64_t counted)
 static void decide(struct loop *l)
 {
 	struct session *s = l->s;
-	bool silent = s->qemu < 0 && s->log_fd < 0 && s->err_fd < 0 && s->ctl.fd < 0 && stream_done(&s->out) && stream_done(&s->err);
+	bool silent = s->qemu < 0 && s->log_fd < 0 && s->err_fd < 0 && s->trace_fd < 0 && s->ctl.fd < 0 && stream_done(&s->out) && stream_done(&s->err);
 	int64_t now = now_ms();
 
 	if (l->ending != GOING)
@@ -197,6 +214,7 @@ static void turn(struct loop *l, int wait_ms)
 	p[P_SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	p[P_LOG] = (struct pollfd){ .fd = s->log_fd, .events = POLLIN };
 	p[P_ERR] = (struct pollfd){ .fd = s->err_fd, .events = POLLIN };
+	p[P_TRACE] = (struct pollfd){ .fd = s->trace_fd, .events = POLLIN };
 	ctl_want(&s->ctl, &p[P_CTL]);
 	stream_want(&s->in, p + P_STREAMS);
 	stream_want(&s->out, p + P_STREAMS + 2);
@@ -211,19 +229,32 @@ static void turn(struct loop *l, int wait_ms)
 		read_log(s);
 	if (p[P_ERR].revents)
 		read_qemu_text(s);
+	if (p[P_TRACE].revents && read_trace(s))
+		l->trace_at = now_ms();
 	if (p[P_SIGNALS].revents)
 		take_signals(l);
 }
 
-/* With -v: the guest is told that all is well, and powers off by itself while its log is still shown. */
+/* With -v or a trace: the guest is told that all is well, and powers off by itself while its log is still shown and the rest of the trace comes. */
 static void farewell(struct loop *l)
 {
 	struct session *s = l->s;
-	int64_t end = now_ms() + POLITE_MS, left;
+	int64_t start = now_ms(), left;
 
 	ctl_put(&s->ctl, CTL_BYE, NULL, 0);
-	while ((s->qemu > 0 || s->log_fd >= 0) && l->ending == END_STATUS && (left = end - now_ms()) > 0)
+	while ((s->qemu > 0 || s->log_fd >= 0 || s->trace_fd >= 0) && l->ending == END_STATUS) {
+		left = (l->trace_at > start ? l->trace_at : start) + POLITE_MS - now_ms();
+		if (left <= 0)
+			break;
 		turn(l, (int)left);
+	}
+}
+
+/* QEMU is gone: what it had sent is still there. */
+static void drain_trace(struct session *s)
+{
+	while (s->trace_fd >= 0 && read_trace(s))
+		;
 }
 
 static int status_of(struct session *s)
@@ -356,5 +387,6 @@ int session_run(struct session *s)
 	if (s->qemu > 0)
 		s->qemu_status = 0x100; /* it did not end by itself: as good as a failure */
 	qemu_kill(&s->qemu);
+	drain_trace(s);
 	return finish(&l);
 }

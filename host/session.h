@@ -12,12 +12,21 @@
 #include "guest_log.h"
 #include "stream.h"
 
+/* Where the kernel's trace goes. */
+struct trace_sink {
+	const char *param; /* of the kernel: what is traced */
+	void (*feed)(void *ctx, const void *data, size_t len);
+	void *ctx;
+};
+
 struct session {
 	pid_t qemu;
 	int qemu_status;   /* of waitpid(), once qemu is -1 */
 	int signals;       /* signalfd */
 	int log_fd;        /* the serial console; -1 when it is one of the streams (console) or closed */
 	int err_fd;        /* what QEMU itself says */
+	int trace_fd;      /* the kernel's trace; -1: none, or over */
+	const struct trace_sink *trace;
 	bool console;      /* --init: the user talks to the serial console, and there is no control channel */
 	bool tty;          /* the guest has the user's terminal */
 	bool polite;       /* let the guest power off by itself (its log is wanted) */

@@ -1,13 +1,21 @@
 # The `pando` command: build/pando, its tests, its installation.
 host_c := $(filter-out %_test.c,$(wildcard host/*.c))
 host_obj := $(O)/obj-host
-host_o := $(host_c:%.c=$(host_obj)/%.o) $(host_obj)/host/probe_image.o
+host_o := $(host_c:%.c=$(host_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/perfetto.o
 host_bin := $(O)/pando
 datadir := $(PREFIX)/share/pando
 
 HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla -Wundef \
-	-Wshadow -fstack-protector-strong -D_FORTIFY_SOURCE=2 -I. -Ihost -DPANDO_DATADIR='"$(datadir)"' -DPANDO_VERSION='"$(VERSION)"'
-HOST_LIBS := -larchive -ljansson
+	-Wshadow -fstack-protector-strong -D_FORTIFY_SOURCE=2 -I. -Ihost -I$(O) -DPANDO_DATADIR='"$(datadir)"' -DPANDO_VERSION='"$(VERSION)"'
+HOST_LIBS := -larchive -ljansson -lprotobuf-c
+
+# Perfetto's messages, as far as they are written.
+perfetto_c := $(gen)/host/perfetto.pb-c.c
+perfetto_h := $(gen)/host/perfetto.pb-c.h
+$(perfetto_c): host/perfetto.proto
+	@mkdir -p $(gen)
+	$(Q)protoc-c --c_out=$(gen) $<
+$(perfetto_h): $(perfetto_c)
 
 .PHONY: host install uninstall
 all: host
@@ -22,10 +30,15 @@ $(host_obj)/host/probe_image.o: host/probe_image.S $(host_obj)/probe.elf
 	@mkdir -p $(@D)
 	@echo "  AS    $<"
 	$(Q)$(CC) -DPROBE_ELF='"$(host_obj)/probe.elf"' -c $< -o $@
-$(host_obj)/%.o: %.c
+$(host_obj)/%.o: %.c $(gen)/trace_events.h
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(host_obj)/perfetto.o: $(perfetto_c)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) -O2 -I$(gen) -MMD -MP -c $< -o $@
+$(host_obj)/host/trace_perfetto.o $(asan_obj)/host/trace_perfetto.o: $(perfetto_h)
 $(host_bin): $(host_o)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(HOST_LIBS)
@@ -34,11 +47,11 @@ $(host_bin): $(host_o)
 # `make $(O)/pando-asan` builds the latter.
 asan_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan_obj := $(O)/obj-host-asan
-asan_o := $(host_c:%.c=$(asan_obj)/%.o) $(host_obj)/host/probe_image.o
+asan_o := $(host_c:%.c=$(asan_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/perfetto.o
 host_tests := $(patsubst host/%.c,$(asan_obj)/%,$(wildcard host/*_test.c))
 
 .PHONY: host-tests
-$(asan_obj)/%.o: %.c
+$(asan_obj)/%.o: %.c $(gen)/trace_events.h
 	@mkdir -p $(@D)
 	@echo "  CC    $< (sanitizers)"
 	$(Q)$(CC) $(filter-out -D_FORTIFY_SOURCE=2,$(HOST_CFLAGS)) -O1 $(asan_flags) -MMD -MP -c $< -o $@
