@@ -1,7 +1,7 @@
 # The `pando` command: build/pando, its tests, its installation.
 host_c := $(filter-out %_test.c,$(wildcard host/*.c))
 host_obj := $(O)/obj-host
-host_o := $(host_c:%.c=$(host_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/perfetto.o
+host_o := $(host_c:%.c=$(host_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/host/trace_page.o $(host_obj)/perfetto.o
 host_bin := $(O)/pando
 datadir := $(PREFIX)/share/pando
 
@@ -30,6 +30,11 @@ $(host_obj)/host/probe_image.o: host/probe_image.S $(host_obj)/probe.elf
 	@mkdir -p $(@D)
 	@echo "  AS    $<"
 	$(Q)$(CC) -DPROBE_ELF='"$(host_obj)/probe.elf"' -c $< -o $@
+# The page of `pando trace --html`, carried inside the command.
+$(host_obj)/host/trace_page.o: host/trace_page.S host/trace_page.html
+	@mkdir -p $(@D)
+	@echo "  AS    $<"
+	$(Q)$(CC) -c $< -o $@
 $(host_obj)/%.o: %.c $(gen)/trace_events.h
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -47,7 +52,7 @@ $(host_bin): $(host_o)
 # `make $(O)/pando-asan` builds the latter.
 asan_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan_obj := $(O)/obj-host-asan
-asan_o := $(host_c:%.c=$(asan_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/perfetto.o
+asan_o := $(host_c:%.c=$(asan_obj)/%.o) $(host_obj)/host/probe_image.o $(host_obj)/host/trace_page.o $(host_obj)/perfetto.o
 host_tests := $(patsubst host/%.c,$(asan_obj)/%,$(wildcard host/*_test.c))
 
 .PHONY: host-tests

@@ -1,0 +1,7 @@
+/* The page that trace_html.c fills, as bytes: trace_page, trace_page_end. */
+	.section .rodata
+	.global trace_page, trace_page_end
+trace_page:
+	.incbin "host/trace_page.html"
+trace_page_end:
+	.section .note.GNU-stack, "", @progbits
