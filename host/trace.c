@@ -120,10 +120,22 @@ static int wrote(int r, const struct outputs *out, int which)
 	return r == 0 ? 0 : complain("%s: %s", out->name[which], strerror(errno ? errno : EIO));
 }
 
+/* The command's words, the image or the recording. */
+static const char *title_of(const struct run_options *o, const struct trace_options *t, char *buf, size_t size)
+{
+	size_t at = 0, i;
+
+	for (i = 0; i < o->command_len && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i ? " " : "", o->command[i]);
+	if (!o->command_len)
+		snprintf(buf, size, "%s", o->image ? o->image : t->from ? t->from : "");
+	return buf;
+}
+
 static int write_all_of_it(const struct trace_model *m, const struct run_options *o, const struct trace_options *t, struct outputs *out)
 {
 	struct trace_view v = { .steps = t->steps, .boot = o->init, .pid = t->pid, .depth = t->depth, .only = t->only };
-	const char *title = o->command_len ? o->command[0] : o->image ? o->image : t->from ? t->from : "";
+	char title[512];
 
 	if (!t->only_given)
 		v.only = ~0u;
@@ -133,7 +145,7 @@ static int write_all_of_it(const struct trace_model *m, const struct run_options
 		return -1;
 	if (out->file[OUT_JSON] && wrote(trace_write_json(m, &v, out->file[OUT_JSON]), out, OUT_JSON) != 0)
 		return -1;
-	if (out->file[OUT_HTML] && wrote(trace_write_html(m, title, out->file[OUT_HTML]), out, OUT_HTML) != 0)
+	if (out->file[OUT_HTML] && wrote(trace_write_html(m, title_of(o, t, title, sizeof(title)), out->file[OUT_HTML]), out, OUT_HTML) != 0)
 		return -1;
 	if (out->file[OUT_PERFETTO] && wrote(trace_write_perfetto(m, out->file[OUT_PERFETTO]), out, OUT_PERFETTO) != 0)
 		return -1;

@@ -4,7 +4,7 @@ _pando()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run image help --version --help" -- "$cur"))
+		COMPREPLY=($(compgen -W "run trace image help --version --help" -- "$cur"))
 		return
 	fi
 	# What follows "--" is the guest's.
@@ -12,17 +12,21 @@ _pando()
 		[ "${COMP_WORDS[i]}" = -- ] && return
 	done
 	case ${COMP_WORDS[1]} in
-	run)
+	run | trace)
 		case $prev in
 		--accel) COMPREPLY=($(compgen -W "auto kvm tcg" -- "$cur")); return ;;
 		-c | --cpus) COMPREPLY=($(compgen -W "1 2 3 4 5 6 7 8" -- "$cur")); return ;;
 		-m | --memory) COMPREPLY=($(compgen -W "32M 64M 128M 256M 512M 1G 2G 4G" -- "$cur")); return ;;
 		-e | --env) COMPREPLY=($(compgen -v -- "$cur")); return ;;
+		--only) COMPREPLY=($(compgen -W "fork exec exit cow sched" -- "$cur")); return ;;
+		--pid | --depth) return ;;
 		-w | --workdir | -u | --user | --hostname | --timeout | --append) return ;;
 		esac
 		if [ "$prev" != --kernel ] && [ "${cur:0:1}" = - ]; then
+			local more=
+			[ "${COMP_WORDS[1]}" = trace ] && more="--steps --pid --depth --only --json --html --perfetto --lossless --lossy --raw --from"
 			COMPREPLY=($(compgen -W "--memory --cpus --tty --interactive --env --workdir --user --hostname --timeout --kernel --append \
-				--accel --init --verbose --help -m -c -t -i -e -w -u -v --" -- "$cur"))
+				--accel --init --verbose --help -m -c -t -i -e -w -u -v -- $more" -- "$cur"))
 			return
 		fi
 		;;
