@@ -128,7 +128,7 @@ ENTRY(syscall_entry)
 	addq $8, %rsp
 .Lsyscall_work:
 	movq %gs:CPU_CURRENT, %rax
-	testb $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
+	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
 	jz .Lsyscall_leave
 	movq %rsp, %rdi
 	subq $8, %rsp
