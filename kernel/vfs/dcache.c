@@ -388,6 +388,16 @@ void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 	free_list(&dead);
 }
 
+/* => dcache_lock. Frees d, which nobody uses, and the parents below root that were only there for it: a deep tree goes in one pass. */
+static void prune_up(struct dentry *d, const struct dentry *root, struct list_head *dead)
+{
+	do {
+		struct dentry *parent = d->parent == d ? NULL : d->parent;
+		unlink_dentry(d, dead);
+		d = parent;
+	} while (d && atomic_dec_and_test(&d->refs) && d != root);
+}
+
 /* => dcache_lock. One pass over one list; true when something was freed. */
 static bool prune_pass(int k, const struct dentry *root, struct list_head *dead)
 {
@@ -407,9 +417,7 @@ static bool prune_pass(int k, const struct dentry *root, struct list_head *dead)
 		lru_remove(d);
 		if (atomic_read(&d->refs))
 			continue;
-		struct dentry *parent = d->parent;
-		unlink_dentry(d, dead);
-		put_locked(parent, dead);
+		prune_up(d, root, dead);
 		any = true;
 	}
 	return any;
