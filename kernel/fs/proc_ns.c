@@ -38,6 +38,7 @@ static int ns_text(const struct proc_node *n, char *buf, size_t size)
 
 #define NS_LINK(n, k, c) { .name = n, .mode = S_IFLNK | 0777, .link = ns_text, .follow = ns_follow, .data = &(const struct ns_link){ k, c } }
 const struct proc_entry proc_ns_dir[PROC_NS_NR] = {
+	NS_LINK("mnt", NS_MNT, false),
 	NS_LINK("uts", NS_UTS, false),
 	NS_LINK("pid", NS_PID, false),
 	NS_LINK("pid_for_children", NS_PID, true),

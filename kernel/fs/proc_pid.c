@@ -142,6 +142,7 @@ static int store_comm(const struct proc_node *n, char *buf, size_t len)
 
 struct mount_text {
 	struct text *t;
+	const struct path *root;
 	bool info;
 };
 static bool put_mount(struct mount *m, void *arg)
@@ -151,25 +152,29 @@ static bool put_mount(struct mount *m, void *arg)
 		char *p = text_room(mt->t, want);
 		if (!p)
 			return false;
-		int n = mt->info ? mountinfo_line(m, p, want) : mount_line(m, p, want);
+		int n = mt->info ? mountinfo_line(m, mt->root, p, want) : mount_line(m, mt->root, p, want);
 		if (n < (int)want) {
 			mt->t->len += (size_t)max(n, 0);
 			return true;
 		}
 	}
 }
-static int show_mounts(struct text *t, const struct proc_node *n)
+/* The mounts of n's namespace, as its task sees them. */
+static int put_mounts(struct text *t, const struct proc_node *n, bool info)
 {
-	struct mount_text mt = { t, false };
-	mounts_for_each(put_mount, &mt);
-	return 0;
+	struct nsproxy *p = task_nsproxy(n->task);
+	struct path root;
+	int err = p ? task_path(n->task, true, &root) : -EINVAL;
+	if (!err) {
+		struct mount_text mt = { t, &root, info };
+		mounts_for_each(p->mnt, put_mount, &mt);
+		path_put(&root);
+	}
+	nsproxy_put(p);
+	return err;
 }
-static int show_mountinfo(struct text *t, const struct proc_node *n)
-{
-	struct mount_text mt = { t, true };
-	mounts_for_each(put_mount, &mt);
-	return 0;
-}
+static int show_mounts(struct text *t, const struct proc_node *n) { return put_mounts(t, n, false); }
+static int show_mountinfo(struct text *t, const struct proc_node *n) { return put_mounts(t, n, true); }
 
 static int show_children(struct text *t, const struct proc_node *n)
 {

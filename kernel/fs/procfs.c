@@ -309,7 +309,8 @@ static int proc_mount(const struct fs_type *t, const char *source, const char *d
 	*out = sb;
 	return 0;
 }
-static struct fs_type proc_type = { .name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount };
+static struct user_namespace *proc_mount_owner(void) { return current_pid_ns()->common.owner; }
+static struct fs_type proc_type = { .name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount, .owner = proc_mount_owner };
 
 void proc_register(const struct proc_entry *e)
 {

@@ -271,6 +271,6 @@ static int sysfs_mount(const struct fs_type *t, const char *source, const char *
 	mutex_unlock(&super_lock);
 	return r;
 }
-static struct fs_type sysfs_type = { .name = "sysfs", .nodev = true, .mount = sysfs_mount };
+static struct fs_type sysfs_type = { .name = "sysfs", .nodev = true, .userns = true, .revealing = true, .mount = sysfs_mount };
 
 void sysfs_init(void) { register_filesystem(&sysfs_type); }

@@ -224,8 +224,8 @@ static int tmpfs_mount(const struct fs_type *t, const char *source, const char *
 	return err ? err : tmpfs_super(t, &l, out);
 }
 
-static struct fs_type tmpfs_type = { .name = "tmpfs", .nodev = true, .mount = tmpfs_mount };
-static struct fs_type ramfs_type = { .name = "ramfs", .nodev = true, .mount = tmpfs_mount };
+static struct fs_type tmpfs_type = { .name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount };
+static struct fs_type ramfs_type = { .name = "ramfs", .nodev = true, .userns = true, .mount = tmpfs_mount };
 static struct fs_type rootfs_type = { .name = "rootfs", .nodev = true };
 
 struct mount *tmpfs_internal_mount(void) { return internal_mount; }

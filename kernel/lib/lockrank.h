@@ -24,8 +24,8 @@ enum lock_rank {
 	RANK_TASKLIST = 32,  /* tasklist_lock: parents, children, groups, sessions, zombies */
 	RANK_SIGHAND,        /* sighand->lock: handlers, pending queues, group exit and stop state */
 	RANK_FILES,          /* fdtable->lock */
-	RANK_FS,             /* fs_context->lock */
 	RANK_TASK,           /* task->alloc_lock: pointers to files, fs, mm, nsproxy, comm as seen by others */
+	RANK_FS,             /* fs_context->lock */
 	RANK_PID,            /* numbers in use, and the inits of pid namespaces */
 	RANK_DCACHE,         /* dcache_lock: the dentry tree, and the reference counts that reach 0 */
 	RANK_INODE_LIST,

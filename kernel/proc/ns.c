@@ -9,6 +9,7 @@
 static atomic_t last_inum = ATOMIC_INIT((s32)NS_INUM_MNT);
 
 const struct ns_ops *const ns_kinds[NS_KINDS] = {
+	[NS_MNT] = &mnt_ns_ops,
 	[NS_UTS] = &uts_ns_ops,
 	[NS_PID] = &pid_ns_ops,
 	[NS_USER] = &user_ns_ops,

@@ -68,6 +68,9 @@ extern struct uts_namespace init_uts_ns;
 extern struct spinlock uts_lock; /* RANK_FS */
 extern const struct ns_ops uts_ns_ops;
 
+/* --- mnt_ns.c --------------------------------------------------------------------------------------------------------------------------- */
+extern const struct ns_ops mnt_ns_ops;
+
 /* --- pid_ns.c --------------------------------------------------------------------------------------------------------------------------- */
 extern const struct ns_ops pid_ns_ops;
 /* The record (pid.c). */

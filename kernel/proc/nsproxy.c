@@ -6,9 +6,11 @@
 #include "mm/slab.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
+#include "vfs/mount.h"
 
 struct nsproxy init_nsproxy = {
 	.refs = ATOMIC_INIT(1),
+	.mnt = &init_mnt_ns,
 	.uts = &init_uts_ns,
 	.pid = &init_pid_ns,
 };
@@ -58,7 +60,7 @@ static int fill_slot(u32 i, u64 flags, struct user_namespace *owner, struct fs_c
 
 int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *fs, struct nsproxy **out)
 {
-	if (flags & (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME))
+	if (flags & (CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME))
 		return -EINVAL; /* not built: as a kernel without them */
 	struct nsproxy *p = kzalloc(sizeof(*p));
 	int err = p ? 0 : -ENOMEM;

@@ -216,7 +216,7 @@ int dentry_create(struct dentry *parent, const char *name, u32 len, struct inode
 	d->name_len = len;
 	d->name_hash = name_hash(name, len);
 	d->inode = inode;
-	d->mounted = false;
+	d->mounted = 0;
 	d->unhashed = true;
 	atomic_set(&d->refs, 1);
 	list_init(&d->hash);

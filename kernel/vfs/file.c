@@ -65,8 +65,10 @@ static void file_free(struct file *f)
 		f->ops->release(f);
 	if (f->fmode & FMODE_WRITER)
 		inode_put_write(f->inode);
-	if (f->fmode & FMODE_MNT_WRITER)
+	if (f->fmode & FMODE_MNT_WRITER) {
 		atomic_dec(&f->path.mnt->writers);
+		atomic_dec(&f->path.mnt->sb->writers);
+	}
 	if (f->fmode & FMODE_EXEC_DENY)
 		file_allow_write(f);
 	path_put(&f->path);
@@ -147,6 +149,7 @@ int file_open_path(struct file *f, const struct path *p, const struct file_ops *
 			return err;
 		f->fmode |= FMODE_WRITER | FMODE_MNT_WRITER;
 		atomic_inc(&p->mnt->writers);
+		atomic_inc(&p->mnt->sb->writers);
 	}
 	f->ops = ops;
 	set_seekable(f);

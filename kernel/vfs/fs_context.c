@@ -106,12 +106,13 @@ static char *anon_text(const struct dentry *d, char *buf, size_t size)
 	return n < (int)size ? buf : NULL;
 }
 
-char *path_text(const struct path *p, char *buf, size_t size)
+char *path_text_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *reached_out)
 {
-	static const char deleted[] = " (deleted)", unreachable[] = "(unreachable)";
-	struct fs_context *fs = current_thread()->fs;
+	static const char deleted[] = " (deleted)";
 	char *at = buf + size;
-	bool ok, reached;
+	bool ok, reached = true;
+	if (reached_out)
+		*reached_out = true;
 	if (p->dentry->inode && p->dentry->inode->sb->nameless && (!p->mnt || p->mnt->root != p->dentry))
 		return anon_text(p->dentry, buf, size);
 	if (size == 0)
@@ -122,19 +123,37 @@ char *path_text(const struct path *p, char *buf, size_t size)
 		return n < (int)size ? buf : NULL;
 	}
 	*--at = 0;
-	if (fs)
-		spin_lock(&fs->lock);
 	spin_lock(&dcache_lock);
-	const struct path root = fs ? fs->root : (struct path){ root_mount, root_mount->root };
 	bool gone = p->dentry->unhashed && p->dentry->parent != p->dentry;
 	ok = !gone || prepend_text(&at, buf, deleted, sizeof(deleted) - 1);
-	ok = ok && climb(*p, &root, &at, buf, &reached);
+	ok = ok && climb(*p, root, &at, buf, &reached);
 	spin_unlock(&dcache_lock);
-	if (fs)
-		spin_unlock(&fs->lock);
-	if (ok && !reached)
-		ok = prepend_text(&at, buf, unreachable, sizeof(unreachable) - 1);
+	if (reached_out)
+		*reached_out = reached;
 	return ok ? at : NULL;
+}
+
+/* Current's root, with references. */
+static void my_root(struct path *root)
+{
+	struct fs_context *fs = current_thread()->fs;
+	if (!fs) {
+		mnt_ns_root(&init_mnt_ns, root);
+		return;
+	}
+	spin_lock(&fs->lock);
+	*root = fs->root;
+	path_get(root);
+	spin_unlock(&fs->lock);
+}
+
+char *path_text(const struct path *p, char *buf, size_t size)
+{
+	struct path root;
+	my_root(&root);
+	char *s = path_text_from(p, &root, buf, size, NULL);
+	path_put(&root);
+	return s;
 }
 
 /* --- the calls ------------------------------------------------------------------------------------------------------------------------------- */
@@ -142,17 +161,22 @@ char *path_text(const struct path *p, char *buf, size_t size)
 long sys_getcwd(u64 ubuf, u64 size)
 {
 	struct fs_context *fs = current_thread()->fs;
-	struct path cwd;
+	static const char unreachable[] = "(unreachable)";
+	struct path cwd, root;
 	char *buf = kmalloc(PATH_MAX);
 	if (!buf)
 		return -ENOMEM;
+	my_root(&root);
 	spin_lock(&fs->lock);
 	cwd = fs->cwd;
 	path_get(&cwd);
 	spin_unlock(&fs->lock);
 	long ret = -ENOENT;
 	if (!cwd.dentry->unhashed || cwd.dentry->parent == cwd.dentry) {
-		char *s = path_text(&cwd, buf, PATH_MAX);
+		bool reached;
+		char *s = path_text_from(&cwd, &root, buf, PATH_MAX, &reached);
+		if (s && !reached && !prepend_text(&s, buf, unreachable, sizeof(unreachable) - 1))
+			s = NULL;
 		ret = s ? (long)strlen(s) + 1 : -ENAMETOOLONG;
 		if (s && (u64)ret > size)
 			ret = -ERANGE;
@@ -160,6 +184,7 @@ long sys_getcwd(u64 ubuf, u64 size)
 			ret = -EFAULT;
 	}
 	path_put(&cwd);
+	path_put(&root);
 	kfree(buf);
 	return ret;
 }

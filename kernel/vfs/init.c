@@ -11,7 +11,6 @@ void vfs_init(void)
 	struct mem_info mem;
 	inode_init();
 	dcache_init();
-	mount_init();
 	walk_init();
 	fs_context_init();
 	fdtable_init();
@@ -22,13 +21,10 @@ void vfs_init(void)
 	vfs_max_files = max(mem.total * (PAGE_SIZE / 1024) / 10, 8192UL);
 	int err = hook_root_super(&sb);
 	if (!err)
-		err = mount_create(sb, sb->root, "rootfs", MS_RELATIME, &root_mount);
+		err = mount_init(sb, &init_fs.root);
 	if (err)
 		panic("cannot make the root file system: error %d", err);
-	super_put(sb);
-	list_add_tail(&root_mount->list, &mount_list);
-	init_fs.root = init_fs.cwd = (struct path){ root_mount, root_mount->root };
-	path_get(&init_fs.root);
+	init_fs.cwd = init_fs.root;
 	path_get(&init_fs.cwd);
 	current_thread()->fs = &init_fs;
 	if (fdtable_create(&current_thread()->files))

@@ -108,9 +108,9 @@ void super_put(struct super *sb)
 
 void register_filesystem(struct fs_type *t)
 {
-	mutex_lock(&mount_lock);
+	mounts_lock();
 	list_add_tail(&t->node, &filesystems);
-	mutex_unlock(&mount_lock);
+	mounts_unlock();
 }
 
 struct fs_type *filesystem_at(u32 index)

@@ -13,6 +13,7 @@
 #include "sched/timer.h"
 #include "vfs/dcache.h"
 #include "vfs/file.h"
+#include "vfs/mount.h"
 #include "vfs/vfs.h"
 
 #define MAY_EXEC 1
@@ -64,21 +65,7 @@ bool dentry_is_under(const struct dentry *d, const struct dentry *ancestor);
 /* Forgets every unused name below root (umount). */
 void dcache_prune(struct dentry *root);
 
-/* --- mounts: mount.c ---------------------------------------------------------------------------------------------------------------------- */
-extern struct mutex mount_lock;
-extern struct list_head mount_list; /* mount_lock */
-extern struct mount *root_mount;
-/* What is mounted on (m, d), without a reference, or NULL. => dcache_lock or mount_lock */
-struct mount *mount_find(const struct mount *m, const struct dentry *d);
-static inline void mount_get(struct mount *m) { atomic_inc(&m->refs); }
-void mount_put(struct mount *m);
-/* A fresh unattached mount of dentry root (references of sb and root are taken). 0 or -ENOMEM. */
-int mount_create(struct super *sb, struct dentry *root, const char *source, u32 flags, struct mount **out);
-/* Puts m on (and takes references for) where. 0, -ENOENT, -ENOTDIR. => mount_lock */
-int mount_attach(struct mount *m, const struct path *where);
-/* Takes m (and with it the tree below) off; the references go to the caller's list of victims through m->list. => mount_lock */
-void mount_detach_tree(struct mount *m, struct list_head *victims);
-void mount_put_list(struct list_head *victims);
+/* --- mounts: mount.h ---------------------------------------------------------------------------------------------------------------------- */
 /* Writing through this mount: 0 or -EROFS. */
 int mount_want_write(const struct mount *m);
 /* Flags of mount and superblock together. */
@@ -86,9 +73,8 @@ static inline u32 mount_flags(const struct mount *m) { return READ_ONCE(m->flags
 struct fs_type *filesystem_find(const char *name);
 /* The parsed part of mount(2), on resolved paths. */
 int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data);
-void mount_init(void);
-/* true when m is reachable from current's root; mount point as text in buf. => mount_lock */
-char *mount_point_text(struct mount *m, char *buf, size_t size);
+/* The mount table; the root of all: `sb` (whose reference is taken over) mounted over an empty directory. 0 or -ENOMEM. */
+int mount_init(struct super *sb, struct path *root);
 
 /* --- path walk: walk.c -------------------------------------------------------------------------------------------------------------------- */
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };

@@ -1,4 +1,6 @@
-/* mount(2) and umount2(2). Entry points: sys_mount, sys_umount2. */
+/* mount(2) and umount2(2). Entry points: sys_mount, sys_umount2, vfs_mount. The checks stand in Linux's order. */
+#include <linux/magic.h>
+
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
 
@@ -8,6 +10,8 @@
 #define UMOUNT_NOFOLLOW 8u
 #define MNT_FLAG_MASK (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW)
 #define ATIME_MASK (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define ATIME_KEPT (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define TYPE_MASK (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 /* The flags that a mount keeps. */
 static u32 mount_flags_from(u64 flags)
@@ -21,45 +25,102 @@ static u32 mount_flags_from(u64 flags)
 	return f;
 }
 
-static inline bool is_mount_root(const struct path *p) { return p->mnt->root == p->dentry; }
+static inline bool is_ours(const struct mount *m) { return m->ns == current_mnt_ns(); }
 
-/* => mount_lock. Is m p or below it? */
-static bool mount_is_under(const struct mount *m, const struct mount *p)
+/* --- new mounts ------------------------------------------------------------------------------------------------------------------------- */
+
+static bool may_mount_type(const struct fs_type *t)
 {
-	for (; m != p; m = m->parent) {
-		if (m->parent == m)
-			return false;
-	}
-	return true;
+	if (!t->userns)
+		return capable(CAP_SYS_ADMIN);
+	return ns_capable(t->owner ? t->owner() : current_user_ns(), CAP_SYS_ADMIN);
 }
 
-/* => mount_lock. Copies the mounts below top->copy_of (only those under `under` at the first level) onto top's tree. 0 or -errno. */
-static int copy_children(struct mount *top, const struct dentry *under)
+static int put_on(struct mount *m, const struct path *target)
 {
-	struct list_head *at = &top->list;
-	top->copy_of = top->copy_of ? top->copy_of : top;
-	/* Copies are appended to mount_list behind top, so walking on from top meets each of them once. */
-	for (; at != &mount_list; at = at->next) {
-		struct mount *dst = list_entry(at, struct mount, list), *src = dst->copy_of, *c;
-		if (!src)
-			continue;
-		list_for_each(c, &src->children, sibling) {
-			struct mount *copy;
-			if (c->copy_of || (dst == top && !dentry_is_under(c->mountpoint, under)))
-				continue;
-			int err = mount_create(c->sb, c->root, c->source, c->flags, &copy);
-			if (err)
-				return err;
-			struct path where = { dst, c->mountpoint };
-			err = mount_attach(copy, &where);
-			if (err) {
-				mount_put(copy);
-				return err;
-			}
-			copy->copy_of = c;
-		}
-	}
-	return 0;
+	if (!is_ours(target->mnt))
+		return -EINVAL;
+	if (target->mnt->sb == m->sb && path_is_mount_root(target) && m->root == target->dentry)
+		return -EBUSY;
+	return S_ISLNK(m->root->inode->mode) ? -EINVAL : mount_graft(m, target, false);
+}
+
+int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data)
+{
+	struct fs_type *t = filesystem_find(type);
+	struct super *sb;
+	struct mount *m;
+	u32 locked = 0;
+	if (!t || !t->mount)
+		return -ENODEV;
+	if (!may_mount_type(t))
+		return -EPERM;
+	int err = t->mount(t, source, data, &sb);
+	if (err)
+		return err;
+	if (mount_too_revealing(sb, &flags, &locked))
+		err = -EPERM;
+	if (!err)
+		err = mount_create(sb, sb->root, source, flags, &m);
+	super_put(sb);
+	if (err)
+		return err;
+	m->locked_flags = locked;
+	mounts_lock();
+	err = put_on(m, target);
+	mounts_unlock();
+	if (err)
+		mount_put(m);
+	return err;
+}
+
+int vfs_mount(const char *source, const char *target, const char *type, u32 flags, const char *data)
+{
+	struct path p;
+	int err = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW, &p);
+	if (err)
+		return err;
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		flags |= MS_RELATIME;
+	err = mount_new(source, &p, type, flags, data);
+	path_put(&p);
+	return err;
+}
+
+/* --- bind -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* => mount_lock. A bind without what is mounted below must not show what locked mounts cover. */
+static bool covers_with_locked(const struct path *p)
+{
+	struct mount *c;
+	list_for_each(c, &p->mnt->children, sibling)
+		if (c->locked && dentry_is_under(c->mountpoint, p->dentry))
+			return true;
+	return false;
+}
+
+/* => mount_lock */
+static int copy_for_bind(const struct path *old, bool recurse, struct mount **out)
+{
+	if (old->mnt->unbindable)
+		return -EINVAL;
+	if (!is_ours(old->mnt) && old->mnt->sb->magic != NSFS_MAGIC)
+		return -EINVAL;
+	if (!recurse && covers_with_locked(old))
+		return -EINVAL;
+	int err = recurse ? mount_copy_tree(old->mnt, old->dentry, COPY_NS_FILES, out) : mount_clone(old->mnt, old->dentry, 0, out);
+	if (!err)
+		(*out)->locked = false;
+	return err;
+}
+
+/* The file of a mount namespace can be mounted in older ones only: else namespaces could keep each other alive. */
+static bool makes_a_loop(const struct dentry *d)
+{
+	if (!is_mnt_ns_file(d))
+		return false;
+	const struct mnt_namespace *ns = container_of((struct ns_common *)d->inode->private, struct mnt_namespace, common);
+	return current_mnt_ns()->id >= ns->id;
 }
 
 static int do_bind(const char *source, const struct path *target, bool recurse)
@@ -67,137 +128,150 @@ static int do_bind(const char *source, const struct path *target, bool recurse)
 	struct path old;
 	struct mount *m;
 	LIST_HEAD(victims);
+	if (!source || !*source)
+		return -EINVAL;
 	int err = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &old);
 	if (err)
 		return err;
-	err = mount_create(old.mnt->sb, old.dentry, old.mnt->source, old.mnt->flags, &m);
-	if (err) {
-		path_put(&old);
-		return err;
+	mounts_lock();
+	err = makes_a_loop(old.dentry) || !is_ours(target->mnt) ? -EINVAL : copy_for_bind(&old, recurse, &m);
+	if (!err) {
+		err = mount_graft(m, target, false);
+		if (err)
+			mount_discard(m, &victims);
 	}
-	mutex_lock(&mount_lock);
-	err = list_empty(&old.mnt->list) ? -EINVAL : mount_attach(m, target);
-	bool attached = !err;
-	if (!err && recurse) {
-		struct mount *each;
-		m->copy_of = old.mnt;
-		err = copy_children(m, old.dentry);
-		list_for_each(each, &mount_list, list)
-			each->copy_of = NULL;
-	}
-	if (err && attached)
-		mount_detach_tree(m, &victims);
-	mutex_unlock(&mount_lock);
+	mounts_unlock();
 	mount_put_list(&victims);
-	if (err && !attached)
-		mount_put(m);
 	path_put(&old);
 	return err;
+}
+
+/* --- move -------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool holds(struct mount *top, bool (*has)(const struct mount *m))
+{
+	for (struct mount *m = top; m; m = mount_next(m, top))
+		if (has(m))
+			return true;
+	return false;
+}
+static bool has_unbindable(const struct mount *m) { return m->unbindable; }
+static bool has_loop(const struct mount *m) { return makes_a_loop(m->root); }
+
+/* => mount_lock */
+static int move_locked(const struct path *old, const struct path *target)
+{
+	struct mount *m = old->mnt;
+	struct path p = *target;
+	if (!is_ours(p.mnt) || !is_ours(m) || !mount_has_parent(m) || m->locked || !path_is_mount_root(old))
+		return -EINVAL;
+	if (S_ISDIR(old->dentry->inode->mode) != S_ISDIR(p.dentry->inode->mode) || m->parent->shared)
+		return -EINVAL;
+	if (p.mnt->shared && holds(m, has_unbindable))
+		return -EINVAL;
+	if (holds(m, has_loop))
+		return -ELOOP;
+	for (struct mount *up = p.mnt;; up = up->parent) {
+		if (up == m)
+			return -ELOOP;
+		if (!mount_has_parent(up))
+			break;
+	}
+	return mount_graft(m, &p, true);
 }
 
 static int do_move(const char *source, const struct path *target)
 {
 	struct path old;
+	if (!source || !*source)
+		return -EINVAL;
 	int err = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &old);
 	if (err)
 		return err;
-	mutex_lock(&mount_lock);
-	struct mount *m = old.mnt;
-	if (!is_mount_root(&old) || list_empty(&m->list) || m->parent == m)
-		err = -EINVAL;
-	else if (S_ISDIR(old.dentry->inode->mode) != S_ISDIR(target->dentry->inode->mode))
-		err = -EINVAL;
-	else if (mount_is_under(target->mnt, m))
-		err = -ELOOP;
-	if (!err) {
-		struct mount *parent = m->parent;
-		struct path back = { parent, m->mountpoint };
-		LIST_HEAD(kept);
-		/* The children stay on m: only m itself moves. */
-		path_get(&back);
-		list_splice_tail(&m->children, &kept);
-		LIST_HEAD(self);
-		mount_detach_tree(m, &self);
-		list_del(&m->list);
-		err = mount_attach(m, target);
-		if (err && mount_attach(m, &back)) {
-			/* Its old place vanished meanwhile: it goes on as an unattached mount while somebody uses it. */
-			list_splice_tail(&kept, &m->children);
-			list_init(&m->list);
-			mutex_unlock(&mount_lock);
-			path_put(&back);
-			path_put(&old);
-			mount_put(m);
-			return err;
-		}
-		list_splice_tail(&kept, &m->children);
-		path_put(&back);
-	}
-	mutex_unlock(&mount_lock);
+	mounts_lock();
+	err = move_locked(&old, target);
+	mounts_unlock();
 	path_put(&old);
 	return err;
 }
 
-/* => mount_lock. Is some file of sb open for writing? */
-static bool super_has_writers(const struct super *sb)
+/* --- flags and types ---------------------------------------------------------------------------------------------------------------------- */
+
+/* => mount_lock. Do the new flags leave alone what is locked? */
+static bool keeps_locked_flags(const struct mount *m, u32 f)
 {
-	struct mount *m;
-	list_for_each(m, &mount_list, list) {
-		if (m->sb == sb && atomic_read(&m->writers))
-			return true;
-	}
-	return false;
+	if (m->locked_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) & ~f)
+		return false;
+	return !(m->locked_flags & MS_RELATIME) || !((m->flags ^ f) & ATIME_KEPT);
+}
+
+static int reconfigure_super(struct super *sb, u32 f, const char *data)
+{
+	if (!ns_capable(sb->user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((f & MS_RDONLY) && !(sb->flags & MS_RDONLY) && atomic_read(&sb->writers))
+		return -EBUSY;
+	int err = sb->ops && sb->ops->remount ? sb->ops->remount(sb, data) : 0;
+	if (!err)
+		WRITE_ONCE(sb->flags, (sb->flags & ~(u32)MS_RDONLY) | (f & MS_RDONLY));
+	return err;
+}
+
+/* => mount_lock */
+static int remount_locked(struct mount *m, u64 flags, const char *data)
+{
+	u32 f = mount_flags_from(flags);
+	int err = 0;
+	if (!(flags & ATIME_MASK))
+		f = (f & ~(u32)ATIME_MASK) | (m->flags & ATIME_MASK);
+	if (!keeps_locked_flags(m, f))
+		return -EPERM;
+	if (!(flags & MS_BIND))
+		err = reconfigure_super(m->sb, f, data);
+	else if ((f & MS_RDONLY) && !(m->flags & MS_RDONLY) && atomic_read(&m->writers))
+		err = -EBUSY;
+	if (!err)
+		WRITE_ONCE(m->flags, f);
+	return err;
 }
 
 static int do_remount(const struct path *p, u64 flags, const char *data)
 {
-	struct mount *m = p->mnt;
-	struct super *sb = m->sb;
-	int err = 0;
-	if (!is_mount_root(p))
-		return -EINVAL;
-	mutex_lock(&mount_lock);
-	u32 f = mount_flags_from(flags);
-	if (!(flags & ATIME_MASK))
-		f = (f & ~(u32)ATIME_MASK) | (m->flags & ATIME_MASK);
-	if (flags & MS_BIND) {
-		if ((f & MS_RDONLY) && !(m->flags & MS_RDONLY) && atomic_read(&m->writers))
-			err = -EBUSY;
-		if (!err)
-			WRITE_ONCE(m->flags, f);
-	} else {
-		if ((f & MS_RDONLY) && !(sb->flags & MS_RDONLY) && super_has_writers(sb))
-			err = -EBUSY;
-		if (!err && sb->ops && sb->ops->remount)
-			err = sb->ops->remount(sb, data);
-		if (!err) {
-			WRITE_ONCE(sb->flags, (sb->flags & ~(u32)MS_RDONLY) | (f & MS_RDONLY));
-			WRITE_ONCE(m->flags, f);
-		}
-	}
-	mutex_unlock(&mount_lock);
+	mounts_lock();
+	int err = is_ours(p->mnt) && path_is_mount_root(p) ? remount_locked(p->mnt, flags, data) : -EINVAL;
+	mounts_unlock();
 	return err;
 }
 
-/* Propagation: every mount is private, so asking for private (or for a slave of nobody) is already true; the rest is not to be had. */
-static int do_propagation(const struct path *p, u64 flags)
+static int do_change_type(const struct path *p, u64 flags)
 {
-	u64 kind = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
-	if ((flags & ~(u64)(MS_REC | MS_SILENT)) != kind || (kind & (kind - 1)) || !is_mount_root(p))
+	u32 type = (u32)(flags & ~(u64)(MS_REC | MS_SILENT));
+	int err = 0;
+	if (!path_is_mount_root(p) || (type & ~(u32)TYPE_MASK) || (type & (type - 1)))
 		return -EINVAL;
-	return kind & (MS_PRIVATE | MS_SLAVE) ? 0 : -EINVAL;
+	mounts_lock();
+	if (!is_ours(p->mnt))
+		err = -EINVAL;
+	for (struct mount *m = err ? NULL : p->mnt; m; m = flags & MS_REC ? mount_next(m, p->mnt) : NULL)
+		mount_change_type(m, type);
+	mounts_unlock();
+	return err;
 }
+
+/* --- mount(2) ------------------------------------------------------------------------------------------------------------------------------ */
 
 static int do_mount_kind(const char *source, const struct path *p, const char *type, u64 flags, const char *data)
 {
+	if (!may_mount())
+		return -EPERM;
 	if (flags & MS_REMOUNT)
 		return do_remount(p, flags, data);
 	if (flags & MS_BIND)
-		return source && *source ? do_bind(source, p, flags & MS_REC) : -EINVAL;
-	if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-		return do_propagation(p, flags);
+		return do_bind(source, p, flags & MS_REC);
+	if (flags & TYPE_MASK)
+		return do_change_type(p, flags);
 	if (flags & MS_MOVE)
-		return source && *source ? do_move(source, p) : -EINVAL;
+		return do_move(source, p);
 	return type ? mount_new(source, p, type, mount_flags_from(flags), data) : -EINVAL;
 }
 
@@ -249,7 +323,7 @@ long sys_mount(u64 usource, u64 utarget, u64 utype, u64 flags, u64 udata)
 	if (!err)
 		err = path_lookup_user(AT_FDCWD, utarget, LOOKUP_FOLLOW, &p);
 	if (!err) {
-		err = capable(CAP_SYS_ADMIN) ? do_mount_kind(source, &p, type, flags, data) : -EPERM;
+		err = do_mount_kind(source, &p, type, flags, data);
 		path_put(&p);
 	}
 	kfree(data);
@@ -258,38 +332,75 @@ long sys_mount(u64 usource, u64 utarget, u64 utype, u64 flags, u64 udata)
 	return err;
 }
 
-/* => mount_lock. Nobody but the caller's path and the tree uses m. */
-static bool mount_idle(const struct mount *m) { return list_empty(&m->children) && atomic_read(&m->refs) <= 2; }
+/* --- umount2(2) ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* => mount_lock. Nobody but the tree, and `users` besides, uses m. */
+static bool is_unused(const struct mount *m, s32 users) { return atomic_read(&m->refs) <= 1 + users; }
+
+/* => mount_lock. Is m, or what would leave together with it elsewhere, in use? */
+static bool is_busy(struct mount *m)
+{
+	if (!list_empty(&m->children) || !is_unused(m, 1))
+		return true;
+	if (!mount_has_parent(m))
+		return false;
+	for (struct mount *p = propagation_next(m->parent, m->parent); p; p = propagation_next(p, m->parent)) {
+		struct mount *c = mount_find(p, m->mountpoint);
+		if (c && list_empty(&c->children) && !is_unused(c, 0))
+			return true;
+	}
+	return false;
+}
+
+/* The caller's root cannot go by itself; it becomes read-only, which is what a shutdown wants. */
+static int umount_root(struct mount *m)
+{
+	if (!ns_capable(m->sb->user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
+	mounts_lock();
+	int err = !(m->sb->flags & MS_RDONLY) && atomic_read(&m->sb->writers) ? -EBUSY : 0;
+	if (!err)
+		WRITE_ONCE(m->sb->flags, m->sb->flags | MS_RDONLY);
+	mounts_unlock();
+	return err;
+}
+
+/* => mount_lock */
+static int expire(struct mount *m)
+{
+	if (!is_unused(m, 1) || !list_empty(&m->children))
+		return -EBUSY;
+	if (m->expire_mark)
+		return 0;
+	m->expire_mark = true;
+	return -EAGAIN;
+}
 
 static int do_umount(const struct path *p, u32 flags)
 {
-	struct mount *m = p->mnt;
+	struct mount *m = p->mnt, *root = current_thread()->fs->root.mnt;
 	LIST_HEAD(victims);
 	int err = 0;
-	mutex_lock(&mount_lock);
-	if (p->dentry != m->root || list_empty(&m->list))
+	if (!may_mount())
+		return -EPERM;
+	if (!path_is_mount_root(p) || !is_ours(m) || m->locked)
+		return -EINVAL;
+	if ((flags & MNT_FORCE) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((flags & MNT_EXPIRE) && (m == root || (flags & (MNT_FORCE | MNT_DETACH))))
+		return -EINVAL;
+	if (m == root && !(flags & MNT_DETACH))
+		return umount_root(m);
+	mounts_lock();
+	if (flags & MNT_EXPIRE)
+		err = expire(m);
+	if (!err && m->locked)
 		err = -EINVAL;
-	else if (m == root_mount || m->parent == m) {
-		/* The root cannot go; without MNT_DETACH it becomes read-only, which is what shutdown wants. */
-		err = -EINVAL;
-		if (!(flags & MNT_DETACH)) {
-			err = super_has_writers(m->sb) ? -EBUSY : 0;
-			if (!err)
-				m->sb->flags |= MS_RDONLY;
-		}
-	} else if (flags & MNT_EXPIRE) {
-		if (!mount_idle(m))
-			err = -EBUSY;
-		else if (!m->expire_mark) {
-			m->expire_mark = true;
-			err = -EAGAIN;
-		}
-	} else if (!(flags & MNT_DETACH) && !mount_idle(m)) {
+	if (!err && !(flags & MNT_DETACH) && is_busy(m))
 		err = -EBUSY;
-	}
-	if (!err && m != root_mount && m->parent != m)
-		mount_detach_tree(m, &victims);
-	mutex_unlock(&mount_lock);
+	if (!err && m->ns)
+		mount_take_off(m, true, flags & MNT_DETACH, &victims);
+	mounts_unlock();
 	mount_put_list(&victims);
 	return err;
 }
@@ -299,12 +410,10 @@ long sys_umount2(u64 uname, u64 flags)
 	struct path p;
 	if (flags & ~(u64)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
-		return -EINVAL;
 	int err = path_lookup_user(AT_FDCWD, uname, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &p);
 	if (err)
 		return err;
-	err = capable(CAP_SYS_ADMIN) ? do_umount(&p, (u32)flags) : -EPERM;
+	err = do_umount(&p, (u32)flags);
 	path_put(&p);
 	return err;
 }

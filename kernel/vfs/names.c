@@ -241,7 +241,7 @@ static int remove_locked(struct inode *dir, struct dentry *d, bool isdir)
 	if (err)
 		return err;
 	mutex_lock_nested(&victim->lock); /* a directory before what it holds */
-	if (READ_ONCE(d->mounted))
+	if (dentry_is_local_mountpoint(d))
 		err = -EBUSY;
 	else if (isdir)
 		err = dir->ops->rmdir(dir, d->name, victim);
@@ -283,6 +283,8 @@ static int remove_name(int dirfd, const char *name, bool isdir)
 		if (!err)
 			err = remove_locked(dir, d, isdir);
 		mutex_unlock(&dir->lock);
+		if (!err)
+			dentry_detach_mounts(d); /* in other namespaces */
 		dentry_put(d);
 	}
 	walk_end(&w);

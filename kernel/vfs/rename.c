@@ -15,6 +15,7 @@ struct rename_job {
 	struct walk ow, nw;
 	struct path op, np;            /* parents */
 	struct dentry *od, *nd;        /* source, target */
+	struct dentry *replaced;       /* nd, when something was there and is gone */
 	u32 flags;
 };
 
@@ -132,7 +133,7 @@ static int rename_locked(struct rename_job *j)
 		return err;
 	bool exchange = j->flags & RENAME_EXCHANGE;
 	lock_children(src, dst, true);
-	if (READ_ONCE(j->od->mounted) || READ_ONCE(j->nd->mounted))
+	if (dentry_is_local_mountpoint(j->od) || dentry_is_local_mountpoint(j->nd))
 		err = -EBUSY;
 	else
 		err = dir_of(&j->op)->ops->rename(dir_of(&j->op), j->od->name, src, dir_of(&j->np), j->nd->name, dst, j->flags);
@@ -140,6 +141,7 @@ static int rename_locked(struct rename_job *j)
 		if (dst && !exchange && S_ISDIR(dst->mode))
 			dst->dead = true;
 		dentry_move(j->od, j->nd, exchange);
+		j->replaced = exchange || !dst ? NULL : j->nd;
 	}
 	lock_children(src, dst, false);
 	return err;
@@ -157,6 +159,8 @@ static int rename_walked(struct rename_job *j)
 	lock_parents(j);
 	err = rename_locked(j);
 	unlock_parents(j);
+	if (!err && j->replaced)
+		dentry_detach_mounts(j->replaced);
 	dentry_put(j->od);
 	dentry_put(j->nd);
 	return err;

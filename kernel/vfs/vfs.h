@@ -96,6 +96,7 @@ struct inode {
 	bool dead;                /* directory was removed: lock */
 	bool linkable;            /* constant after open: O_TMPFILE without O_EXCL, may be linked while nlink is 0 */
 	bool sealable;            /* constant: F_ADD_SEALS and F_GET_SEALS work (tmpfs) */
+	bool made_empty;          /* constant: a directory that exists to be mounted on */
 	bool shared_write;        /* lock to clear: mapped shared and writable at some time since data.mapped was last 0 */
 	u32 seals;                /* lock: F_SEAL_*; F_SEAL_SEAL alone where sealing is not allowed */
 	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
@@ -115,7 +116,7 @@ struct dentry {
 	struct list_head children, sibling; /* dcache_lock */
 	struct list_head lru;     /* dcache_lock */
 	u32 name_hash, name_len;  /* dcache_lock */
-	bool mounted;             /* some mount sits here: dcache_lock */
+	u32 mounted;              /* so many mounts sit here: dcache_lock */
 	bool unhashed;            /* no longer (or not yet) found by name: dcache_lock */
 	char *name;               /* dcache_lock to read from outside, rename changes it */
 	char inline_name[40];
@@ -143,6 +144,8 @@ struct fs_type {
 	bool revealing; /* ... only if a mount of it that hides nothing is in sight already */
 	/* Makes (or shares) a superblock with sb->root set. `data` = mount options text or NULL. */
 	int (*mount)(const struct fs_type *t, const char *source, const char *data, struct super **out);
+	/* Whose privilege a mount of it takes, with `userns`. NULL = current's user namespace. */
+	struct user_namespace *(*owner)(void);
 	struct list_head node;
 };
 struct super {
@@ -153,6 +156,7 @@ struct super {
 	u64 dev;                  /* st_dev */
 	u64 magic;                /* statfs f_type */
 	atomic64_t next_ino;
+	atomic_t writers;         /* files open for writing */
 	void *private;
 	struct user_namespace *user_ns; /* counted: whose root rules the files; see super_set_owner */
 	u32 flags;                /* MS_RDONLY | MS_NOEXEC | MS_NODEV ... that hold for every mount; mount lock to write */
@@ -178,21 +182,32 @@ struct mount {
 	struct dentry *root;
 	struct mount *parent;     /* mount lock; itself for the root */
 	struct dentry *mountpoint;
-	u32 flags;                /* MS_RDONLY NOSUID NODEV NOEXEC ... */
+	u32 flags;                /* MS_RDONLY NOSUID NODEV NOEXEC ... ; mount lock to write */
+	u32 locked_flags;         /* mount lock: those that may not be changed any more, MS_RELATIME for all about access times */
 	u32 id;
 	char *source;
-	struct list_head list;    /* all mounts in order; mount lock */
+	struct mnt_namespace *ns; /* mount lock: whose tree it is in, NULL = none (any more) */
+	struct list_head list;    /* mount lock: ns->mounts, or a list of mounts on their way in or out */
 	struct list_head hash;    /* mount lock and dcache_lock to write, either to read; so are parent and mountpoint */
 	struct list_head children, sibling; /* mount lock */
 	atomic_t writers;         /* files open for writing */
 	bool expire_mark;         /* mount lock: umount2(MNT_EXPIRE) came by once */
-	struct mount *copy_of;    /* mount lock: only while a tree is copied */
+	bool shared, unbindable;  /* mount lock: see mount.h */
+	bool locked;              /* mount lock: may not be taken off by itself */
+	bool leaving;             /* mount lock: on its way out */
+	u32 group;                /* mount lock: number of its peer group, 0 = none */
+	struct list_head peers;   /* mount lock: ring of the peer group */
+	struct mount *master;     /* mount lock: some member of the group it takes over from, or NULL */
+	struct list_head slaves, slave_node; /* mount lock */
+	struct mount *copy;       /* mount lock: only while a mount is propagated: the copy that m gets */
+	struct path due;          /* mount lock: parent and mountpoint it had, to be put when the lock is free */
 };
-/* Calls fn for every attached mount in order of mounting, with the mount lock held, until it returns false (/proc/mounts). */
-void mounts_for_each(bool (*fn)(struct mount *m, void *arg), void *arg);
-/* The line of /proc/mounts with its newline / of /proc/PID/mountinfo; 0 for mounts out of reach of current's root. => mount lock. Length as format_str. */
-int mount_line(struct mount *m, char *buf, size_t size);
-int mountinfo_line(struct mount *m, char *buf, size_t size);
+struct mnt_namespace;
+/* Calls fn for every mount of ns in order of mounting, with the mount lock held, until it returns false (/proc/mounts). */
+void mounts_for_each(struct mnt_namespace *ns, bool (*fn)(struct mount *m, void *arg), void *arg);
+/* The line of /proc/mounts with its newline / of /proc/PID/mountinfo; 0 for mounts out of reach of root. => mount lock. Length as format_str. */
+int mount_line(struct mount *m, const struct path *root, char *buf, size_t size);
+int mountinfo_line(struct mount *m, const struct path *root, char *buf, size_t size);
 /* A mount of sb that is attached nowhere, for the kernel's own use. Takes over a reference to sb. 0 or -ENOMEM. */
 int mount_internal(struct super *sb, struct mount **out);
 
@@ -219,9 +234,11 @@ int path_name_get(uaddr_t uname, char **out);
 void path_name_put(char *name);
 /* mask of 4 read 2 write 1 execute against inode i for current's fsuid/fsgid and capabilities. 0 or -EACCES / -EROFS. */
 int inode_permission(struct inode *i, int mask);
-/* The path as text as getcwd shows it, relative to current's root; "(unreachable)" prefix, " (deleted)" suffix as Linux. Returns the start within buf, or
+/* The path as text, relative to current's root (to the root of its mounts, if it does not lead there); " (deleted)" suffix. Returns the start within buf, or
  * NULL when it does not fit. */
 char *path_text(const struct path *p, char *buf, size_t size);
+/* The same from another root. *reached (may be NULL): it leads there. */
+char *path_text_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *reached);
 
 /* Makes a node from kernel context (initramfs, devtmpfs): parents must exist. */
 int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev);
