@@ -128,22 +128,48 @@ static int handle_empty(struct mm *mm, const struct vma *v, u64 addr, u32 access
 	return 0;
 }
 
+/*
+ * Fault-around: who reads one page of a file soon reads its neighbours. The cached ones in the aligned window around the fault, within the VMA, are mapped
+ * by the same fault. Nothing is read for it.
+ */
+#define AROUND 16
+struct around {
+	struct page *page[AROUND]; /* with a reference each, or NULL */
+	u32 first, n;              /* places of the window that were asked for */
+};
+
+/* => mmap_lock */
+static void around_collect(const struct vma *v, u64 addr, struct around *w)
+{
+	u64 window = ALIGN_DOWN(addr, AROUND * PAGE_SIZE), from = max(window, v->start), to = min(window + AROUND * PAGE_SIZE, v->end);
+	u64 index = v->pgoff + ((from - v->start) >> PAGE_SHIFT), pages = (READ_ONCE(v->mapping->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	w->first = (u32)((from - window) >> PAGE_SHIFT);
+	w->n = (u32)min((to - from) >> PAGE_SHIFT, pages > index ? pages - index : 0);
+	as_get_cached(v->mapping, index, w->n, w->page + w->first);
+}
+
+/* => pt_lock, e (addr's entry) exclusive and just filled from this VMA's mapping */
+static void around_map(struct mm *mm, u64 addr, pte_t *e, struct around *w)
+{
+	pte_t bits = *e & ~PTE_ADDR_MASK, *base = e - ((addr >> PAGE_SHIFT) & (AROUND - 1));
+	for (u32 i = w->first; i < w->first + w->n; i++) {
+		if (!w->page[i] || base[i])
+			continue;
+		pt_set(mm, &base[i], page_phys(w->page[i]) | bits);
+		w->page[i] = NULL;
+	}
+}
+
+static void around_drop(struct around *w)
+{
+	for (u32 i = w->first; i < w->first + w->n; i++)
+		if (w->page[i])
+			page_put(w->page[i]);
+}
+
 static bool entry_allows(pte_t e, u32 access)
 {
 	return (e & PTE_P) && (!(access & FAULT_WRITE) || (e & PTE_W)) && (!(access & FAULT_EXEC) || !(e & PTE_NX));
-}
-
-/* Is the whole path writable (no shared table above)? => pt_lock */
-static bool path_writable(struct mm *mm, u64 addr)
-{
-	pte_t *t = phys_to_virt(mm->root);
-	for (u32 l = 4; l > 1; l--) {
-		pte_t e = t[PT_INDEX(addr, l)];
-		if (!(e & PTE_W))
-			return false;
-		t = phys_to_virt(e & PTE_ADDR_MASK);
-	}
-	return true;
 }
 
 /* The page-cache page that a fault on an empty entry of a file VMA needs. 0, -EIO (beyond the end), -ENOMEM ... => mmap_lock */
@@ -159,34 +185,44 @@ static int fetch_cached(const struct vma *v, u64 addr, struct page **out)
 static int handle_fault(struct mm *mm, const struct vma *v, u64 addr, u32 access)
 {
 	struct page *cached = NULL;
-	bool used = false;
-	pte_t *e;
+	struct around around;
+	bool used = false, exclusive = false;
+	int err = 0;
 	spin_lock(&mm->pt_lock);
-	e = pt_peek(mm, addr);
-	if (e && entry_allows(*e, access) && (!(access & FAULT_WRITE) || path_writable(mm, addr))) {
-		arch_flush_page(addr);
-		spin_unlock(&mm->pt_lock);
-		return 0;
-	}
+	pte_t *e = pt_find(mm, addr, &exclusive);
 	if (v->mapping && !(e && *e)) {
 		spin_unlock(&mm->pt_lock);
-		int err = fetch_cached(v, addr, &cached);
+		err = fetch_cached(v, addr, &cached);
 		if (err)
 			return err;
+		around.n = 0;
+		if (!(access & FAULT_WRITE))
+			around_collect(v, addr, &around);
 		spin_lock(&mm->pt_lock);
+		e = pt_find(mm, addr, &exclusive);
 	}
-	int err = pt_exclusive(mm, addr, true, &e);
-	if (err)
-		;
-	else if (!*e)
-		err = handle_empty(mm, v, addr, access, e, cached, &used);
-	else if ((access & FAULT_WRITE) && !(*e & PTE_W))
-		err = handle_cow(mm, v, addr, e);
-	else
+	if (e && entry_allows(*e, access) && (exclusive || !(access & FAULT_WRITE))) {
 		arch_flush_page(addr);
+	} else {
+		if (!e || !exclusive)
+			err = pt_exclusive(mm, addr, true, &e);
+		if (err)
+			;
+		else if (!*e)
+			err = handle_empty(mm, v, addr, access, e, cached, &used);
+		else if ((access & FAULT_WRITE) && !(*e & PTE_W))
+			err = handle_cow(mm, v, addr, e);
+		else
+			arch_flush_page(addr);
+	}
+	if (used && around.n)
+		around_map(mm, addr, e, &around);
 	spin_unlock(&mm->pt_lock);
-	if (cached && !used)
-		page_put(cached);
+	if (cached) {
+		if (!used)
+			page_put(cached);
+		around_drop(&around);
+	}
 	return err;
 }
 
@@ -286,7 +322,10 @@ static void signal_for(struct regs *regs, int err, u64 addr)
 		hook_fault_signal(regs, SIGSEGV, SEGV_MAPERR, addr);
 }
 
-void hook_page_fault(struct regs *regs, u64 addr, u64 err)
+static u32 access_of(u64 err) { return (err & PF_WRITE ? FAULT_WRITE : 0) | (err & PF_FETCH ? FAULT_EXEC : 0) | (err & PF_USER ? FAULT_USER : 0); }
+
+/* Faults of the kernel on user memory, and those that the plain case did not cure. */
+static __cold void other_fault(struct regs *regs, u64 addr, u64 err)
 {
 	struct thread *t = current_thread();
 	bool user = regs_user_mode(regs), major;
@@ -306,8 +345,7 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 		hook_fault_signal(regs, SIGSEGV, SEGV_ACCERR, addr);
 		return;
 	}
-	u32 access = (err & PF_WRITE ? FAULT_WRITE : 0) | (err & PF_FETCH ? FAULT_EXEC : 0) | (user ? FAULT_USER : 0);
-	int ret = fault_or_oom(t->mm, addr, access, &major);
+	int ret = fault_or_oom(t->mm, addr, access_of(err) | (user ? FAULT_USER : 0), &major);
 	t->min_faults += !major;
 	t->maj_faults += major;
 	if (!t->uaccess_disabled)
@@ -318,4 +356,18 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 		signal_for(regs, ret, addr);
 	else
 		regs->ip = fixup;
+}
+
+void hook_page_fault(struct regs *regs, u64 addr, u64 err)
+{
+	struct thread *t = current_thread();
+	bool major;
+	/* The plain case: user mode touches its own memory. */
+	if (unlikely(!regs_user_mode(regs) || !(err & PF_USER) || (err & PF_RSVD) || !t->mm || mm_fault(t->mm, addr, access_of(err), &major))) {
+		other_fault(regs, addr, err);
+		return;
+	}
+	t->min_faults += !major;
+	t->maj_faults += major;
+	trace_pace();
 }

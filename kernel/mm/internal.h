@@ -30,7 +30,19 @@ int pt_exclusive_table(struct mm *mm, u64 addr, u32 level, struct page **out);
 /* The leaf entry as it is, for reading; NULL when a table is missing. => pt_lock */
 pte_t *pt_peek(struct mm *mm, u64 addr);
 /* The same; *exclusive: every entry above it is writable, so (I1) the path is exclusive and the entry may be changed. */
-pte_t *pt_find(struct mm *mm, u64 addr, bool *exclusive);
+static inline pte_t *pt_find(struct mm *mm, u64 addr, bool *exclusive)
+{
+	pte_t *t = phys_to_virt(mm->root), all = ~0UL;
+	for (u32 l = 4; l > 1; l--) {
+		pte_t e = t[PT_INDEX(addr, l)];
+		if (!e)
+			return NULL;
+		all &= e;
+		t = phys_to_virt(e & PTE_ADDR_MASK);
+	}
+	*exclusive = all & PTE_W;
+	return &t[PT_INDEX(addr, 1)];
+}
 /* Counted pages below a table that nobody changes now. */
 u64 pt_pages(const struct page *t);
 /* fork: the child gets references to every top table; both sides become read-only there. Returns tables shared. => old's mmap_lock for writing. */

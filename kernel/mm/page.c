@@ -18,7 +18,8 @@
 
 #define MAX_ORDER 10
 #define PCP_HIGH 96
-#define PCP_BATCH 32
+#define PCP_BATCH_ORDER 5
+#define PCP_BATCH (1U << PCP_BATCH_ORDER)
 #define ZERO_HIGH 64
 
 struct page *pages;
@@ -111,17 +112,18 @@ static struct page *buddy_alloc(u32 order)
 static struct page *pcp_take(struct pcp *c)
 {
 	if (!c->n_cold) {
+		u32 order = PCP_BATCH_ORDER;
+		struct page *block;
 		spin_lock(&zone.lock);
-		for (u32 i = 0; i < PCP_BATCH; i++) {
-			struct page *p = buddy_alloc(0);
-			if (!p)
-				break;
-			list_add_tail(&p->free, &c->cold);
-			c->n_cold++;
-		}
+		do {
+			block = buddy_alloc(order);
+		} while (!block && order--);
 		spin_unlock(&zone.lock);
-		if (!c->n_cold)
+		if (!block)
 			return NULL;
+		for (u32 i = 0; i < 1U << order; i++)
+			list_add_tail(&block[i].free, &c->cold);
+		c->n_cold = 1U << order;
 	}
 	struct page *p = list_first(&c->cold, struct page, free);
 	list_del(&p->free);

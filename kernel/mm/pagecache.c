@@ -108,6 +108,15 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 	return err ? err : *out ? 0 : as_get_page(as, index, create, out);
 }
 
+void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out)
+{
+	spin_lock(&as->lock);
+	for (u32 i = 0; i < n; i++)
+		if (find_locked(as, index + i, &out[i]))
+			out[i] = NULL;
+	spin_unlock(&as->lock);
+}
+
 int as_add_page(struct address_space *as, u64 index, struct page *page)
 {
 	spin_lock(&as->lock);

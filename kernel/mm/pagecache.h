@@ -36,6 +36,8 @@ void as_put(struct address_space *as);
 /* The page at index, with a reference for the caller; fills or creates it when missing (create = false: a hole gives *out = NULL and 0).
  * 0, -ENOMEM or the fill op's error. May sleep. */
 int as_get_page(struct address_space *as, u64 index, bool create, struct page **out);
+/* The n pages from index on that are in the cache (or lie in place), with a reference each; NULL for the others. */
+void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out);
 /* Gives the cache a page at index (refs passes to the cache). 0, -ENOMEM, -EEXIST. */
 int as_add_page(struct address_space *as, u64 index, struct page *page);
 /* Shrinks to `size` bytes: unmaps from every process and frees the pages behind, zeroes the tail of the last page, sets as->size.

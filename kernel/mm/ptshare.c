@@ -195,20 +195,6 @@ int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out)
 	return err;
 }
 
-pte_t *pt_find(struct mm *mm, u64 addr, bool *exclusive)
-{
-	pte_t *t = phys_to_virt(mm->root), all = ~0UL;
-	for (u32 l = 4; l > 1; l--) {
-		pte_t e = t[PT_INDEX(addr, l)];
-		if (!e)
-			return NULL;
-		all &= e;
-		t = phys_to_virt(e & PTE_ADDR_MASK);
-	}
-	*exclusive = all & PTE_W;
-	return &t[PT_INDEX(addr, 1)];
-}
-
 pte_t *pt_peek(struct mm *mm, u64 addr)
 {
 	bool exclusive;
@@ -221,12 +207,17 @@ pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v)
 {
 	struct page *t = virt_page(slot);
 	pte_t old = *slot;
-	note_used(t, ((u64)slot & ~PAGE_MASK) / sizeof(pte_t));
-	mm->rss += (u64)counted(v) - (u64)counted(old);
 	ASSERT(t->kind == PAGE_TABLE && t->table.level == 1 && atomic_read(&t->refs) == 1);
-	t->table.present = (u16)(t->table.present + (v != 0) - (old != 0));
-	t->table.special = (u16)(t->table.special + !!(v & PTE_SPECIAL) - !!(old & PTE_SPECIAL));
 	WRITE_ONCE(*slot, v);
+	if (!old) {
+		note_used(t, ((u64)slot & ~PAGE_MASK) / sizeof(pte_t));
+		t->table.present += v != 0;
+	} else {
+		t->table.present -= v == 0;
+	}
+	if ((v | old) & PTE_SPECIAL)
+		t->table.special = (u16)(t->table.special + !!(v & PTE_SPECIAL) - !!(old & PTE_SPECIAL));
+	mm->rss += (u64)counted(v) - (u64)counted(old);
 	return old;
 }
 

@@ -126,7 +126,17 @@ static bool before(const struct vma_map *m, struct pos p, struct pos *out)
 const struct vma *vma_find(const struct vma_map *m, u64 addr)
 {
 	struct pos p;
-	return find_pos(m, addr, &p) ? at(m, p) : NULL;
+	u32 hint = READ_ONCE(m->hint);
+	p = (struct pos){ hint / 64, hint % 64 };
+	if (m->root && p.l < m->root->n && p.s < m->root->leaf[p.l]->n) {
+		const struct vma *v = at(m, p);
+		if (v->start <= addr && addr < v->end)
+			return v;
+	}
+	if (!find_pos(m, addr, &p))
+		return NULL;
+	WRITE_ONCE(((struct vma_map *)m)->hint, p.l * 64 + p.s);
+	return at(m, p);
 }
 
 const struct vma *vma_next(const struct vma_map *m, u64 addr)
@@ -382,6 +392,7 @@ int vma_grow_down(struct vma_map *m, u64 start, u64 new_start)
 void vma_map_share(struct vma_map *dst, const struct vma_map *src)
 {
 	dst->root = src->root;
+	dst->hint = src->hint;
 	if (dst->root)
 		atomic_inc(&dst->root->refs);
 }

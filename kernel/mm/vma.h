@@ -58,6 +58,7 @@ struct vma_root {
 };
 struct vma_map {
 	struct vma_root *root; /* NULL while empty */
+	u32 hint;              /* where the last lookup ended: leaf * 64 + slot. Any value is right, since it is checked; readers race for it */
 };
 
 /* The VMA with the lowest end > addr, or NULL: it covers addr if its start <= addr. Valid until the next change of the map. */

@@ -29,8 +29,11 @@ static inline void check_order(const void *lock, bool nested)
 	(void)rank;
 }
 
+/* The list of locks held exists in debug builds. */
 static inline void note_held(void *lock)
 {
+	if (!DEBUG_BUILD)
+		return;
 	struct thread *t = current_thread();
 	if (likely(t->held_mutexes < ARRAY_SIZE(t->held_mutex)))
 		t->held_mutex[t->held_mutexes] = lock;
@@ -39,6 +42,8 @@ static inline void note_held(void *lock)
 
 static inline void note_released(void *lock)
 {
+	if (!DEBUG_BUILD)
+		return;
 	struct thread *t = current_thread();
 	u32 n = min(t->held_mutexes, (u32)ARRAY_SIZE(t->held_mutex)), i = n;
 	t->held_mutexes--;
@@ -172,7 +177,8 @@ void up_read(struct rwsem *s)
 	note_released(s);
 	s32 left = __atomic_sub_fetch(&s->count, 1, __ATOMIC_SEQ_CST);
 	ASSERT(left >= 0);
-	if (!left)
+	/* The subtraction is the barrier: a waiter queues itself before it looks at the count. */
+	if (!left && unlikely(!list_empty(&s->wait.entries)))
 		wake_up_all(&s->wait);
 }
 
@@ -210,6 +216,7 @@ void up_write(struct rwsem *s)
 {
 	note_released(s);
 	ASSERT(s->count == -1);
-	smp_store_release(&s->count, 0);
-	wake_up_all(&s->wait);
+	(void)xchg(&s->count, 0); /* a barrier, as in up_read() */
+	if (unlikely(!list_empty(&s->wait.entries)))
+		wake_up_all(&s->wait);
 }
