@@ -5,6 +5,11 @@
  */
 #include "lib/string.h"
 
+#undef memcpy
+#undef memset
+#undef memcmp
+#undef strlen
+
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 
 typedef u64 __attribute__((may_alias, aligned(1))) word_t;

@@ -28,6 +28,7 @@
  *
  * Locks: pt_lock of the mm whose path is walked. References of other mms' tables are dropped by pt_put_table with no lock held.
  */
+#include "arch/x86_64/arch.h"
 #include "lib/bug.h"
 #include "lib/string.h"
 #include "mm/internal.h"
@@ -67,9 +68,24 @@ static void table_free(struct page *t)
 	free_zeroed_page(t);
 }
 
+/* Roots that were in use before: the user half is empty, the kernel half filled in. Per CPU; not for interrupt handlers. */
+#define ROOTS_KEPT 8
+static struct {
+	struct page *first;
+	u32 n;
+} __aligned(64) root_cache[NR_CPUS];
+
 int pt_create_root(paddr_t *root)
 {
-	struct page *t = table_alloc(4);
+	struct page *t = root_cache[cpu_id()].first;
+	if (likely(t)) {
+		root_cache[cpu_id()].first = t->table.next;
+		root_cache[cpu_id()].n--;
+		t->table.groups = 0;
+		*root = page_phys(t);
+		return 0;
+	}
+	t = table_alloc(4);
 	if (!t)
 		return -ENOMEM;
 	const pte_t *kernel = phys_to_virt(kernel_root);
@@ -81,6 +97,14 @@ int pt_create_root(paddr_t *root)
 void pt_free_root(paddr_t root)
 {
 	struct page *t = phys_page(root);
+	u32 cpu = cpu_id();
+	ASSERT(!t->table.present);
+	if (likely(root_cache[cpu].n < ROOTS_KEPT)) {
+		t->table.next = root_cache[cpu].first;
+		root_cache[cpu].first = t;
+		root_cache[cpu].n++;
+		return;
+	}
 	memset(entries(t) + USER_ROOT_ENTRIES, 0, PAGE_SIZE / 2);
 	table_free(t);
 }

@@ -76,6 +76,27 @@ static void flush(struct mm *mm, u64 addr, u32 kind)
 	spin_unlock(&tlb_lock);
 }
 
-void tlb_flush_mm(struct mm *mm) { flush(mm, 0, FLUSH_ALL); }
-void tlb_flush_page(struct mm *mm, u64 addr) { flush(mm, addr, FLUSH_PAGE); }
+/* Is mm loaded by this thread's own CPU and no other? After the barrier that makes the changed tables visible to a CPU that loads them now. */
+static inline bool only_here(struct mm *mm)
+{
+	smp_mb();
+	return READ_ONCE(mm->cpumask) == BIT(cpu_id()) && current_thread()->mm == mm;
+}
+
+void tlb_flush_mm(struct mm *mm)
+{
+	if (likely(only_here(mm)))
+		arch_load_root(mm->root);
+	else
+		flush(mm, 0, FLUSH_ALL);
+}
+
+void tlb_flush_page(struct mm *mm, u64 addr)
+{
+	if (likely(only_here(mm)))
+		arch_flush_page(addr);
+	else
+		flush(mm, addr, FLUSH_PAGE);
+}
+
 void tlb_drop(struct mm *mm) { flush(mm, 0, FLUSH_DROP); }

@@ -67,13 +67,31 @@ static void leaf_update_gap(struct vma_leaf *l)
 		l->gap = max(l->gap, l->v[i].start - l->v[i - 1].end);
 }
 
+/* Is p the first VMA with end > addr? */
+static inline bool is_pos(const struct vma_root *r, struct pos p, u64 addr)
+{
+	if (p.l >= r->n || p.s >= r->leaf[p.l]->n)
+		return false;
+	const struct vma *v = &r->leaf[p.l]->v[p.s];
+	return addr < v->end && (v->start <= addr || (p.s ? v[-1].end <= addr : !p.l));
+}
+
 /* The first VMA with end > addr; false at the end of the map (then *p is that end). */
 static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 {
 	const struct vma_root *r = m->root;
 	*p = (struct pos){ 0, 0 };
-	if (!r)
+	if (!r || !r->n)
 		return false;
+	u32 hint = READ_ONCE(m->hint);
+	*p = (struct pos){ hint / 64, hint % 64 };
+	if (is_pos(r, *p, addr))
+		return true;
+	const struct vma_leaf *last = r->leaf[r->n - 1];
+	if (last->v[last->n - 1].end <= addr) {
+		*p = (struct pos){ r->n, 0 };
+		return false;
+	}
 	u32 lo = 0, hi = r->n;
 	while (lo < hi) {
 		u32 mid = (lo + hi) / 2;
@@ -84,8 +102,6 @@ static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 			lo = mid + 1;
 	}
 	p->l = lo;
-	if (lo == r->n)
-		return false;
 	const struct vma_leaf *l = r->leaf[lo];
 	hi = l->n;
 	lo = 0;
@@ -97,6 +113,7 @@ static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 			lo = mid + 1;
 	}
 	p->s = lo;
+	WRITE_ONCE(((struct vma_map *)m)->hint, p->l * 64 + p->s);
 	return true;
 }
 
@@ -126,17 +143,7 @@ static bool before(const struct vma_map *m, struct pos p, struct pos *out)
 const struct vma *vma_find(const struct vma_map *m, u64 addr)
 {
 	struct pos p;
-	u32 hint = READ_ONCE(m->hint);
-	p = (struct pos){ hint / 64, hint % 64 };
-	if (m->root && p.l < m->root->n && p.s < m->root->leaf[p.l]->n) {
-		const struct vma *v = at(m, p);
-		if (v->start <= addr && addr < v->end)
-			return v;
-	}
-	if (!find_pos(m, addr, &p))
-		return NULL;
-	WRITE_ONCE(((struct vma_map *)m)->hint, p.l * 64 + p.s);
-	return at(m, p);
+	return find_pos(m, addr, &p) ? at(m, p) : NULL;
 }
 
 const struct vma *vma_next(const struct vma_map *m, u64 addr)

@@ -154,7 +154,7 @@ static int unshare_sighand(void)
 		return -ENOMEM;
 	spin_lock(&tasklist_lock);
 	u64 f = spin_lock_irqsave(&old->lock);
-	memcpy(new->action, old->action, sizeof(new->action));
+	sighand_copy_actions(new, old);
 	WRITE_ONCE(t->sighand, new);
 	spin_unlock_irqrestore(&old->lock, f);
 	spin_unlock(&tasklist_lock);

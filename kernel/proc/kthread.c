@@ -112,8 +112,8 @@ static bool have_requests(void) { return !list_empty(&requests); }
 void kthreadd(void *unused)
 {
 	u64 f = spin_lock_irqsave(&current->sighand->lock);
-	for (u32 i = 0; i < NSIG_MAX; i++)
-		current->sighand->action[i].handler = 1; /* SIG_IGN: its children reap themselves */
+	for (int sig = 1; sig <= NSIG_MAX; sig++)
+		sighand_action(current->sighand, sig)->handler = 1; /* SIG_IGN: its children reap themselves */
 	spin_unlock_irqrestore(&current->sighand->lock, f);
 	sched_set_affinity(current_thread(), ~0UL);
 	for (;;) {

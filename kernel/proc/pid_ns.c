@@ -23,7 +23,7 @@ static void kill_all_in(struct pid_namespace *ns)
 static void ignore_children(struct task *me)
 {
 	u64 flags = spin_lock_irqsave(&me->sighand->lock);
-	me->sighand->action[SIGCHLD - 1].handler = KSIG_IGN;
+	sighand_action(me->sighand, SIGCHLD)->handler = KSIG_IGN;
 	spin_unlock_irqrestore(&me->sighand->lock, flags);
 }
 

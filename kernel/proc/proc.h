@@ -60,7 +60,9 @@ int kernel_execve(const char *path, const char *const *argv, const char *const *
 
 /* --- signals: signal.c signal_send.c signal_deliver.c signal_calls.c --------------------------------------------------------------------- */
 struct sighand *sighand_create(void);
-/* Drops a reference; the last frees. Any context. Defined in steps.c, which counts them; sighand_create() gives memory that kfree() takes. */
+/* => old's lock. new has no actions of its own. */
+void sighand_copy_actions(struct sighand *new, const struct sighand *old);
+/* Drops a reference; the last frees. Any context. */
 void sighand_put(struct sighand *s);
 void sigpending_init(struct sigpending *p);
 /* Drops everything queued (=> S or sole owner). */

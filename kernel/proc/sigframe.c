@@ -243,6 +243,8 @@ static int read_fpu(uaddr_t at, u32 size)
 	for (int tries = 0; tries < 8; tries++) {
 		if (read_fpu_once(at, size))
 			return 0;
+		/* What came over must not be in the header when a switch stores the registers in front of it. */
+		arch_fpu_sanitize(current->arch.fpu);
 		/* Not present: fault it in, then again. */
 		for (uaddr_t a = at; a < at + size; a = ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE)
 			if (get_user(byte, a))

@@ -26,16 +26,6 @@ void sighand_wait_readers(struct sighand *s)
 	sched_set_affinity(t, mask);
 }
 
-struct sighand *sighand_create(void)
-{
-	struct sighand *s = kzalloc(sizeof(*s));
-	if (!s)
-		return NULL;
-	atomic_set(&s->refs, 1);
-	spin_init(&s->lock, RANK_SIGHAND);
-	return s;
-}
-
 /* --- queues ------------------------------------------------------------------------------------------------------------------------------ */
 
 void sigpending_init(struct sigpending *p)
@@ -384,10 +374,8 @@ void exit_signals(struct task *t)
 
 void flush_signal_handlers(struct task *t, bool force_default)
 {
-	for (int i = 0; i < NSIG_MAX; i++) {
-		struct ksigaction *a = &t->sighand->action[i];
-		if (!(a->handler | a->flags | a->restorer | a->mask))
-			continue;
+	for (ksigset_t left = t->sighand->used; left; left &= left - 1) {
+		struct ksigaction *a = &t->sighand->action[__builtin_ctzl(left)];
 		if (force_default || a->handler != KSIG_IGN)
 			a->handler = KSIG_DFL;
 		a->flags = 0;

@@ -41,7 +41,7 @@ long sys_rt_sigaction(u64 sig, u64 uact, u64 uold, u64 size)
 	if (uact) {
 		new.flags &= KSA_UAPI;
 		new.mask &= ~SIGSET_ONLY;
-		*a = new;
+		*sighand_action(t->sighand, n) = new;
 		if (signal_is_ignoring(new.handler, n))
 			drop_ignored(t, n);
 	}

@@ -288,7 +288,7 @@ void force_signal_info(const struct ksiginfo *info, bool fatal)
 	struct task *t = current;
 	int sig = info->signo;
 	u64 f = spin_lock_irqsave(&t->sighand->lock);
-	struct ksigaction *a = &t->sighand->action[sig - 1];
+	struct ksigaction *a = sighand_action(t->sighand, sig);
 	bool blocked = sig_in(sig, t->blocked);
 	if (blocked || a->handler == KSIG_IGN || fatal) {
 		a->handler = KSIG_DFL;

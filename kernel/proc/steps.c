@@ -134,6 +134,38 @@ static void put_fs(struct task *t, struct birth *b)
 
 /* --- signals ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* Tables of handlers that were in use before: every action is zero again, so a newborn pays for those alone that it takes over. Per CPU, interrupts off. */
+#define SIGHANDS_KEPT 8
+static struct {
+	struct sighand *s[SIGHANDS_KEPT];
+	u32 n;
+} __aligned(64) sighands_kept[NR_CPUS];
+
+struct sighand *sighand_create(void)
+{
+	u64 flags = irq_save();
+	u32 cpu = cpu_id();
+	struct sighand *s = sighands_kept[cpu].n ? sighands_kept[cpu].s[--sighands_kept[cpu].n] : NULL;
+	irq_restore(flags);
+	if (unlikely(!s)) {
+		s = kmem_cache_zalloc(sighand_cache);
+		if (!s)
+			return NULL;
+	}
+	atomic_set(&s->refs, 1);
+	spin_init(&s->lock, RANK_SIGHAND);
+	s->used = 0;
+	atomic_inc(&sighands_alive);
+	return s;
+}
+
+void sighand_copy_actions(struct sighand *new, const struct sighand *old)
+{
+	new->used = old->used;
+	for (ksigset_t left = old->used; left; left &= left - 1)
+		new->action[__builtin_ctzl(left)] = old->action[__builtin_ctzl(left)];
+}
+
 static int copy_sighand(struct task *child, struct birth *b)
 {
 	struct sighand *old = current->sighand;
@@ -141,15 +173,11 @@ static int copy_sighand(struct task *child, struct birth *b)
 		atomic_inc(&old->refs);
 		return 0;
 	}
-	struct sighand *sh = kmem_cache_alloc(sighand_cache); /* not zeroed: every action is copied */
+	struct sighand *sh = sighand_create();
 	if (!sh)
 		return -ENOMEM;
-	atomic_set(&sh->refs, 1);
-	spin_init(&sh->lock, RANK_SIGHAND);
-	sh->counted = true;
-	atomic_inc(&sighands_alive);
 	u64 flags = spin_lock_irqsave(&old->lock);
-	memcpy(sh->action, old->action, sizeof(sh->action));
+	sighand_copy_actions(sh, old);
 	spin_unlock_irqrestore(&old->lock, flags);
 	child->sighand = sh;
 	if (b->plan.mode[BSTEP_SIGHAND] == STEP_FRESH)
@@ -161,9 +189,17 @@ void sighand_put(struct sighand *s)
 {
 	if (!atomic_dec_and_test(&s->refs))
 		return;
-	if (s->counted)
-		atomic_dec(&sighands_alive);
-	kfree(s);
+	atomic_dec(&sighands_alive);
+	for (; s->used; s->used &= s->used - 1)
+		s->action[__builtin_ctzl(s->used)] = (struct ksigaction){ 0 };
+	u64 flags = irq_save();
+	u32 cpu = cpu_id();
+	bool keep = sighands_kept[cpu].n < SIGHANDS_KEPT;
+	if (keep)
+		sighands_kept[cpu].s[sighands_kept[cpu].n++] = s;
+	irq_restore(flags);
+	if (!keep)
+		kmem_cache_free(sighand_cache, s);
 }
 
 static void put_sighand(struct task *t, struct birth *b) { sighand_put(b ? t->sighand : t->dead_sighand); }
@@ -410,11 +446,22 @@ int copy_steps(struct task *child, struct birth *b)
 
 void undo_steps(struct task *child, struct birth *b) { undo_from(child, b, BSTEP_COUNT); }
 
+/* The rows of each tag from the bottom up, from the table, so that a death does not look at rows that it has nothing to do with. Constant after boot. */
+static void (*put_order[4][BSTEP_COUNT + 1])(struct task *t, struct birth *b);
+_Static_assert((AT_EXIT | AT_REAP | AT_FREE | AT_EXIT_LAST) == BIT(ARRAY_SIZE(put_order)) - 1, "put_order");
+
+static void order_puts(void)
+{
+	for (u32 k = 0; k < ARRAY_SIZE(put_order); k++)
+		for (u32 i = BSTEP_COUNT, n = 0; i-- > 0;)
+			if (birth_steps[i].when & BIT(k))
+				put_order[k][n++] = birth_steps[i].put;
+}
+
 void put_steps(struct task *t, u32 when)
 {
-	for (u32 i = BSTEP_COUNT; i-- > 0;)
-		if (birth_steps[i].when & when)
-			birth_steps[i].put(t, NULL);
+	for (void (**put)(struct task *t, struct birth *b) = put_order[__builtin_ctz(when)]; *put; put++)
+		(*put)(t, NULL);
 }
 
 void proc_counts(struct proc_counts *out)
@@ -430,6 +477,7 @@ void proc_counts(struct proc_counts *out)
 
 void steps_init(void)
 {
+	order_puts();
 	signal_cache = kmem_cache_create("signal", sizeof(struct signal), 0);
 	sighand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 0);
 }

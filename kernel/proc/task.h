@@ -61,9 +61,16 @@ struct ksigaction {
 struct sighand {
 	atomic_t refs;
 	struct spinlock lock; /* RANK_SIGHAND, irqsave: timers send signals */
-	bool counted;         /* I: among the fork-made ones of proc_counts() */
+	ksigset_t used;       /* S: actions that may differ from all zeroes; whoever writes to one adds it: sighand_action() */
 	struct ksigaction action[NSIG_MAX]; /* S; [sig-1] */
 };
+
+/* => S. The action of a signal, to be written to. */
+static inline struct ksigaction *sighand_action(struct sighand *s, int sig)
+{
+	s->used |= SIGMASK(sig);
+	return &s->action[sig - 1];
+}
 
 /* signal->flags */
 #define SIGNAL_STOP_STOPPED 1u    /* the whole group is stopped */

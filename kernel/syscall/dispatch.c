@@ -1,6 +1,7 @@
 /*
- * From a system call number to its body. Entry point: hook_syscall. The table and the prototypes come from syscalls.tbl; no policy here.
+ * From a system call number to its body. entry.S calls what is in syscall_table directly; hook_syscall is for the rest, and for debug builds. The table and the prototypes come from syscalls.tbl; no policy here.
  */
+#include "arch/x86_64/asm.h"
 #include "arch/x86_64/hooks.h"
 #include "gen/sys_protos.h"
 #include "lib/bitmap.h"
@@ -9,13 +10,11 @@
 #include "lib/log.h"
 #include "proc/ptrace.h"
 
-#define TABLE_SIZE 512
+#define TABLE_SIZE SYSCALL_TABLE_SIZE
 
-/* A body takes at most six words; one that takes fewer leaves the other registers alone (System V calling convention), so all are called alike. */
-typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
-
+/* A body that takes fewer than six words leaves the other registers alone (System V calling convention), so all are called alike. */
 #define SYSCALL(nr, name, args) [nr] = (syscall_fn)(void *)sys_##name,
-static const syscall_fn table[TABLE_SIZE] = {
+const syscall_fn syscall_table[TABLE_SIZE] = {
 #include "gen/sys_table.h"
 };
 #undef SYSCALL
@@ -53,8 +52,8 @@ static void check_balance(u64 nr)
 void hook_syscall(struct regs *regs)
 {
 	u64 nr = (u32)regs->orig_ax;
-	if (likely(nr < TABLE_SIZE && table[nr]))
-		regs->ax = (u64)table[nr](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
+	if (likely(nr < TABLE_SIZE && syscall_table[nr]))
+		regs->ax = (u64)syscall_table[nr](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
 	else
 		regs->ax = (u64)unknown_call(nr);
 	if (DEBUG_BUILD)

@@ -29,6 +29,9 @@
 #define THREAD_WORK_MASK 0x207
 #define THREAD_EXIT_TRACE 0x80 /* TIF_SYSCALL_TRACE */
 
+/* Numbers from here on are in no table. */
+#define SYSCALL_TABLE_SIZE 512
+
 #define FLAG_TF 0x100
 #define FLAG_IF 0x200
 #define FLAG_IOPL 0x3000

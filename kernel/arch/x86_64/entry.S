@@ -46,8 +46,8 @@
 
 	.section .text.entry, "ax", @progbits
 
-	/* SYSCALL: a struct regs on the kernel stack, then the dispatcher. */
-	.macro SYSCALL_ENTER hook
+	/* SYSCALL: a struct regs on the kernel stack. */
+	.macro SYSCALL_ENTER
 	swapgs
 	movq %rsp, %gs:CPU_USER_SP
 	movq %gs:CPU_KERNEL_SP, %rsp
@@ -73,6 +73,10 @@
 	pushq %r14
 	pushq %r15
 	xorl %ebp, %ebp
+	.endm
+
+	/* The call through C: di = struct regs. */
+	.macro SYSCALL_HOOK hook
 	movq %rsp, %rdi
 	subq $8, %rsp		/* keep C's 16-byte alignment */
 	sti
@@ -82,12 +86,31 @@
 
 /* LSTAR while a traced thread runs (arch_trace_syscalls). */
 ENTRY(syscall_entry_traced)
-	SYSCALL_ENTER hook_syscall_traced
+	SYSCALL_ENTER
+	SYSCALL_HOOK hook_syscall_traced
 	jmp .Lsyscall_return
 END(syscall_entry_traced)
 
 ENTRY(syscall_entry)
-	SYSCALL_ENTER hook_syscall
+	SYSCALL_ENTER
+#ifndef PANDO_DEBUG
+	/* The words of the call are where C wants them, but for the fourth. Debug builds take the long way, which checks the body's manners. */
+	movl %eax, %eax
+	cmpq $SYSCALL_TABLE_SIZE, %rax
+	jae 1f
+	movq syscall_table(, %rax, 8), %rax
+	testq %rax, %rax
+	jz 1f
+	movq %r10, %rcx
+	subq $8, %rsp
+	sti
+	call *%rax
+	addq $8, %rsp
+	movq %rax, R_AX(%rsp)
+	jmp .Lsyscall_return
+1:
+#endif
+	SYSCALL_HOOK hook_syscall
 .Lsyscall_return:
 	cli
 	movq %gs:CPU_CURRENT, %rax

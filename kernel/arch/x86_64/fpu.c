@@ -56,11 +56,17 @@ void arch_fpu_init(struct fpu_state *f)
 	memcpy(b + 28, &mxcsr_mask, 4);
 }
 
+void fpu_save_fresh(struct fpu_state *f)
+{
+	/* XSAVE leaves xcomp_bv and the reserved bytes alone, and XRSTOR wants zeros there. */
+	if (xcr0)
+		memset((u8 *)f + XSAVE_HEADER, 0, 64);
+	fpu_save_to(f);
+}
+
 void fpu_save_to(struct fpu_state *f)
 {
 	if (xcr0) {
-		/* XSAVE leaves xcomp_bv and the reserved bytes alone, and XRSTOR wants zeros there: the area may be fresh memory. */
-		memset((u8 *)f + XSAVE_HEADER, 0, 64);
 		__asm__ __volatile__("xsave64 (%0)" ::"r"(f), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
 	} else {
 		__asm__ __volatile__("fxsave64 (%0)" ::"r"(f) : "memory");
@@ -84,6 +90,17 @@ static bool try_restore(struct fpu_state *f)
 				     : "r"(f)
 				     : "memory");
 	return ok;
+}
+
+void fpu_restore_init(void)
+{
+	/* Nothing in use: XRSTOR loads every part's initial state, and MXCSR from the image. */
+	static u8 fresh[512 + 64] __aligned(64);
+	u32 mxcsr = MXCSR_INIT;
+	u16 fcw = FCW_INIT;
+	memcpy(fresh, &fcw, 2);
+	memcpy(fresh + 24, &mxcsr, 4);
+	try_restore((struct fpu_state *)fresh);
 }
 
 void fpu_restore_from(struct fpu_state *f)

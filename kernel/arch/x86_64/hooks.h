@@ -11,7 +11,11 @@ struct thread;
 void start_kernel(paddr_t start_info) __attribute__((noreturn));
 /* boot/main.c. The same on another CPU, as its idle thread. */
 void start_secondary(void) __attribute__((noreturn));
-/* syscall/dispatch.c. regs->orig_ax = number; sets regs->ax. Interrupts on. */
+/* syscall/dispatch.c. The bodies of the system calls by number, SYSCALL_TABLE_SIZE of them; NULL: none. entry.S calls those directly; they take at most
+ * six words and find their registers through current_thread(). Interrupts on. */
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+extern const syscall_fn syscall_table[];
+/* syscall/dispatch.c. What is in no table: regs->orig_ax = number; sets regs->ax. Interrupts on. */
 void hook_syscall(struct regs *regs);
 /* syscall/dispatch.c. The same for threads with SPECIAL_SYSCALL_TRACE: a tracer sees the call first. */
 void hook_syscall_traced(struct regs *regs);

@@ -100,6 +100,10 @@ static inline paddr_t image_phys(const void *v) { return (u64)v - KERNEL_BASE; }
 void fpu_init_cpu(void);
 void fpu_init_boot(void);
 void fpu_save_to(struct fpu_state *f);
+/* The same into memory that has never held such an image. */
+void fpu_save_fresh(struct fpu_state *f);
+/* Loads the initial state. */
+void fpu_restore_init(void);
 void fpu_restore_from(struct fpu_state *f);
 
 /* --- apic.c, irq.c ------------------------------------------------------------------------------------------------------------------------ */

@@ -158,7 +158,7 @@ void arch_copy_regs(struct thread *t, const struct regs *regs, u64 stack, bool s
 	a->fsbase = set_tls ? tls : read_fs_base();
 	a->gsbase = read_user_gs_base();
 	if (a->fpu && arch_of(current_thread())->fpu)
-		fpu_save_to(a->fpu);
+		fpu_save_fresh(a->fpu);
 	else if (a->fpu)
 		arch_fpu_init(a->fpu);
 	*f = (struct switch_frame){ .ip = (u64)ret_from_fork };
@@ -177,10 +177,8 @@ void arch_start_thread(struct regs *regs, u64 ip, u64 sp)
 	a->fsbase = a->gsbase = 0;
 	write_fs_base(0);
 	write_user_gs_base(0);
-	if (a->fpu) {
-		arch_fpu_init(a->fpu);
-		fpu_restore_from(a->fpu);
-	}
+	if (a->fpu)
+		fpu_restore_init();
 	irq_restore(flags);
 }
 

@@ -7,46 +7,102 @@
 
 	.section .text.uaccess, "ax", @progbits
 
-/* size_t arch_copy_user(void *dst, const void *src, size_t n): rdi, rsi, rdx */
+/* size_t arch_copy_user(void *dst, const void *src, size_t n): rdi, rsi, rdx. Up to 64 bytes by overlapping moves from both ends; after a fault in one of
+ * those everything is copied once more byte by byte, so that the count is exact. */
 ENTRY(arch_copy_user)
 	STAC
-	cmpq $64, %rdx
-	jae 4f
-	movq %rdx, %rcx
+	cmpq $16, %rdx
+	ja 4f
 	cmpq $8, %rdx
-	jb 2f
-1:	movq (%rsi), %rax
-10:	movq %rax, (%rdi)
-	addq $8, %rsi
-	addq $8, %rdi
-	subq $8, %rcx
-	cmpq $8, %rcx
-	jae 1b
-2:	testl %ecx, %ecx
-	jz 3f
-20:	movb (%rsi), %al
-21:	movb %al, (%rdi)
+	jae 2f
+	cmpq $4, %rdx
+	jb 9f
+1:	movl (%rsi), %eax
+11:	movl -4(%rsi, %rdx), %ecx
+12:	movl %eax, (%rdi)
+13:	movl %ecx, -4(%rdi, %rdx)
+	xorl %eax, %eax
+	CLAC
+	ret
+2:	movq (%rsi), %rax
+21:	movq -8(%rsi, %rdx), %rcx
+22:	movq %rax, (%rdi)
+23:	movq %rcx, -8(%rdi, %rdx)
+	xorl %eax, %eax
+	CLAC
+	ret
+4:	cmpq $64, %rdx
+	jae 7f
+	cmpq $32, %rdx
+	jbe 6f
+	/* The middle, then as below. */
+5:	movq 16(%rsi), %rax
+51:	movq 24(%rsi), %rcx
+52:	movq -32(%rsi, %rdx), %r8
+53:	movq -24(%rsi, %rdx), %r9
+54:	movq %rax, 16(%rdi)
+55:	movq %rcx, 24(%rdi)
+56:	movq %r8, -32(%rdi, %rdx)
+57:	movq %r9, -24(%rdi, %rdx)
+6:	movq (%rsi), %rax
+61:	movq 8(%rsi), %rcx
+62:	movq -16(%rsi, %rdx), %r8
+63:	movq -8(%rsi, %rdx), %r9
+64:	movq %rax, (%rdi)
+65:	movq %rcx, 8(%rdi)
+66:	movq %r8, -16(%rdi, %rdx)
+67:	movq %r9, -8(%rdi, %rdx)
+	xorl %eax, %eax
+	CLAC
+	ret
+7:	movq %rdx, %rcx
+	shrq $3, %rcx
+	andl $7, %edx
+71:	rep movsq
+	movl %edx, %ecx
+	jmp 91f
+8:	/* fault in the rep: cx words and dx bytes are left */
+	leaq (%rdx, %rcx, 8), %rcx
+	jmp 91f
+9:	movq %rdx, %rcx
+91:	testq %rcx, %rcx
+	jz 94f
+92:	movb (%rsi), %al
+93:	movb %al, (%rdi)
 	incq %rsi
 	incq %rdi
 	decq %rcx
-	jnz 20b
-3:	movq %rcx, %rax
+	jnz 92b
+94:	movq %rcx, %rax
 	CLAC
 	ret
-4:	movq %rdx, %rcx
-	shrq $3, %rcx
-	andl $7, %edx
-5:	rep movsq
-	movl %edx, %ecx
-	jmp 2b
-6:	/* fault in the rep: cx words and dx bytes are left */
-	leaq (%rdx, %rcx, 8), %rcx
-	jmp 20b
-	EXTABLE(1b, 20b)
-	EXTABLE(10b, 20b)
-	EXTABLE(20b, 3b)
-	EXTABLE(21b, 3b)
-	EXTABLE(5b, 6b)
+	EXTABLE(1b, 9b)
+	EXTABLE(11b, 9b)
+	EXTABLE(12b, 9b)
+	EXTABLE(13b, 9b)
+	EXTABLE(2b, 9b)
+	EXTABLE(21b, 9b)
+	EXTABLE(22b, 9b)
+	EXTABLE(23b, 9b)
+	EXTABLE(5b, 9b)
+	EXTABLE(51b, 9b)
+	EXTABLE(52b, 9b)
+	EXTABLE(53b, 9b)
+	EXTABLE(54b, 9b)
+	EXTABLE(55b, 9b)
+	EXTABLE(56b, 9b)
+	EXTABLE(57b, 9b)
+	EXTABLE(6b, 9b)
+	EXTABLE(61b, 9b)
+	EXTABLE(62b, 9b)
+	EXTABLE(63b, 9b)
+	EXTABLE(64b, 9b)
+	EXTABLE(65b, 9b)
+	EXTABLE(66b, 9b)
+	EXTABLE(67b, 9b)
+	EXTABLE(71b, 8b)
+	EXTABLE(92b, 94b)
+	EXTABLE(93b, 94b)
 END(arch_copy_user)
 
 /* size_t arch_clear_user(void *dst, size_t n): rdi, rsi */
