@@ -159,6 +159,25 @@ static void kernel_writes_too(void)
 	CHECK(write(fds[1], "xyz", 3) == 3 && read(fds[0], p + 4096, 3) == 3);
 	CHECK(EXITED(IN_CHILD(CHECK(p[4096] == 'x')), 0));
 }
+static void writes_by_proc_mem_too(void)
+{
+	char *p = map(4096, MAP_PRIVATE);
+	*p = 1;
+	int fd = open("/proc/self/mem", O_RDWR);
+	CHECK(fd >= 0);
+	pid_t c = fork();
+	if (!c) {
+		await_value(&SHARED[0], 1);
+		CHECK(*p == 1);
+		_exit(0);
+	}
+	CHECK(pwrite(fd, "x", 1, (off_t)(intptr_t)p) == 1 && *p == 'x');
+	SHARED[0] = 1;
+	CHECK(EXITED(reap(c), 0));
+	close(fd);
+	CHECK(EXITED(IN_CHILD(fd = open("/proc/self/mem", O_RDWR); CHECK(pwrite(fd, "y", 1, (off_t)(intptr_t)p) == 1 && *p == 'y')), 0));
+	CHECK(*p == 'x');
+}
 static void repeated_forks_see_the_latest(void)
 {
 	char *p = map(16 * MB, MAP_PRIVATE);
@@ -225,5 +244,5 @@ static void stack_and_heap_after_the_parent_ended(void)
 
 CASES(CASE(child_writes), CASE(parent_writes), CASE(shared_stays_shared), CASE(untouched_memory_reads_zero_in_both), CASE(grandchildren),
 	CASE(siblings), CASE(sixty_four_megabytes), CASE(unmap_in_one_side), CASE(protect_in_one_side), CASE(map_over_in_one_side),
-	CASE(dontneed_in_one_side), CASE(file_private), CASE(kernel_writes_too), CASE(repeated_forks_see_the_latest),
+	CASE(dontneed_in_one_side), CASE(file_private), CASE(kernel_writes_too), CASE(writes_by_proc_mem_too), CASE(repeated_forks_see_the_latest),
 	CASE(threads_write_while_forking), CASE(stack_and_heap_after_the_parent_ended))
