@@ -26,6 +26,7 @@ int proc_show_pando(struct text *t, const struct proc_node *n)
 	line(t, "pages_slab", m.slab);
 	line(t, "pages_tables", m.tables);
 	line(t, "pages_shared", m.shared);
+	line(t, "pages_kept_stacks", p.kept_stack_pages);
 	for (u32 i = 0; slab_info(i, &s); i++)
 		slab_objects += s.active;
 	line(t, "slab_objects", slab_objects);

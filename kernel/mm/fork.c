@@ -66,18 +66,17 @@ int dup_mm(struct mm *old, struct mm **out)
 		mm_put_user(child);
 		return -EINTR;
 	}
+	/* The child is in the list of all mms since mm_create: a truncation that visits it must find all or nothing. */
+	down_write_nested(&child->mmap_lock);
 	copy_layout(child, old);
 	vma_map_share(&child->map, &old->map);
 	child->fork_tables_shared = pt_share(old, child);
 	child->fork_vmas = vma_count(&old->map);
 	if (trace_on(birth))
 		child->fork_id = old->fork_id = (u32)atomic_add_return(&fork_ids, 1);
-	/* The child is not published: nobody else can take its lock, but the helpers below want it held. */
-	if (old->special_fork) {
-		down_write_nested(&child->mmap_lock);
+	if (old->special_fork)
 		err = treat_special(child);
-		up_write(&child->mmap_lock);
-	}
+	up_write(&child->mmap_lock);
 	up_write(&old->mmap_lock);
 	if (err) {
 		mm_put_user(child);

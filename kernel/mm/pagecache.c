@@ -179,8 +179,30 @@ void as_destroy(struct address_space *as)
 	ASSERT(!as->tree.count);
 }
 
+/* => mmap_lock for writing. Memory for the tables on the range's edges may be short; the file's end cannot wait for it. */
+static void unmap_range(struct mm *mm, u64 from, u64 to)
+{
+	while (pt_prepare_zap(mm, from, to))
+		hook_out_of_memory();
+	pt_zap(mm, from, to);
+}
+
+/* A hole leaves the private copies that a process has written alone (a truncation does not). => mmap_lock for writing */
+static void unmap_cached(struct mm *mm, u64 from, u64 to)
+{
+	for (u64 a = from; a < to;) {
+		spin_lock(&mm->pt_lock);
+		const pte_t *e = pt_peek(mm, a);
+		bool gap = !e, cached = e && *e && !(*e & PTE_SPECIAL) && pte_page(*e)->kind == PAGE_CACHE;
+		spin_unlock(&mm->pt_lock);
+		if (cached)
+			unmap_range(mm, a, a + PAGE_SIZE);
+		a = gap ? ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2) : a + PAGE_SIZE;
+	}
+}
+
 /* Unmaps pages [start, end) of the mapping in one mm. */
-static void unmap_in(struct mm *mm, struct address_space *as, u64 start, u64 end)
+static void unmap_in(struct mm *mm, struct address_space *as, u64 start, u64 end, bool copies_too)
 {
 	down_write(&mm->mmap_lock);
 	const struct vma *v;
@@ -191,21 +213,22 @@ static void unmap_in(struct mm *mm, struct address_space *as, u64 start, u64 end
 		if (first >= last)
 			continue;
 		u64 from = v->start + ((first - v->pgoff) << PAGE_SHIFT), to = v->start + ((last - v->pgoff) << PAGE_SHIFT);
-		while (pt_prepare_zap(mm, from, to))
-			hook_out_of_memory();
-		pt_zap(mm, from, to);
+		if (copies_too || (v->flags & VM_SHARED))
+			unmap_range(mm, from, to);
+		else
+			unmap_cached(mm, from, to);
 	}
 	up_write(&mm->mmap_lock);
 }
 
-static void unmap_everywhere(struct address_space *as, u64 start, u64 end)
+static void unmap_everywhere(struct address_space *as, u64 start, u64 end, bool copies_too)
 {
 	if (!atomic_read_acquire(&as->mapped))
 		return;
 	for (struct mm *mm = mm_first(); mm; mm = mm_next(mm)) {
 		if (!mm_tryget_user(mm))
 			continue;
-		unmap_in(mm, as, start, end);
+		unmap_in(mm, as, start, end, copies_too);
 		mm_put_user(mm);
 	}
 }
@@ -218,7 +241,7 @@ void as_truncate(struct address_space *as, u64 size)
 	smp_mb();
 	if (!shrinks)
 		return;
-	unmap_everywhere(as, keep, ~0UL >> PAGE_SHIFT);
+	unmap_everywhere(as, keep, ~0UL >> PAGE_SHIFT, true);
 	drop_pages(as, keep, ~0UL);
 	spin_lock(&as->lock);
 	as->inplace_pages = min(as->inplace_pages, keep);
@@ -236,7 +259,7 @@ void as_punch(struct address_space *as, u64 start, u64 end)
 		return;
 	while (start < as->inplace_pages && adopt_inplace(as))
 		hook_out_of_memory();
-	unmap_everywhere(as, start, end);
+	unmap_everywhere(as, start, end, false);
 	drop_pages(as, start, end);
 }
 

@@ -5,6 +5,10 @@
 #include "proc/clone_args.h"
 #include "proc/proc.h"
 
+/* --- task.c ------------------------------------------------------------------------------------------------------------------------------- */
+/* Pages in the free kernel stacks that the CPUs keep. */
+u32 kept_stack_pages(void);
+
 /* --- clone.c ------------------------------------------------------------------------------------------------------------------------------ */
 /* A record and a kernel stack copied from `parent`, with refs 2 and nothing shared taken yet. 0 or -ENOMEM. */
 int dup_task_struct(struct task *parent, bool kthread, struct task **out);

@@ -14,6 +14,7 @@
 
 static DEFINE_SPINLOCK(oom_lock, RANK_TASK);
 static u64 last_turn; /* oom_lock: clock_mono() of the last choice */
+static bool choosing; /* oom_lock: somebody is between take_turn and end_turn, however long its CPU is held up */
 static u64 last_kill; /* whose turn it is: clock_mono() of the last kill */
 
 /* => tasklist_lock. Resident pages of the process p; 0 when it has none left or must not be taken. A dead leader's threads may still have the mm. */
@@ -79,11 +80,20 @@ static bool take_turn(void)
 {
 	u64 now = clock_mono();
 	spin_lock(&oom_lock);
-	bool mine = now - last_turn >= PATIENCE_NS;
-	if (mine)
+	bool mine = !choosing && now - last_turn >= PATIENCE_NS;
+	if (mine) {
 		last_turn = now;
+		choosing = true;
+	}
 	spin_unlock(&oom_lock);
 	return mine;
+}
+
+static void end_turn(void)
+{
+	spin_lock(&oom_lock);
+	choosing = false;
+	spin_unlock(&oom_lock);
 }
 
 static void let_others_die(void)
@@ -92,36 +102,44 @@ static void let_others_die(void)
 	schedule_timeout(PATIENCE_NS / 4);
 }
 
-bool hook_out_of_memory(void)
+/* Takes the worst process's life. Returns true when memory may come free, now or by an earlier victim. */
+static bool kill_one(bool *me)
 {
 	struct mem_info mi;
 	u64 rss = 0;
 	bool dying;
+	*me = false;
+	mem_info(&mi);
+	struct task *victim = choose_victim(mi.total, &rss, &dying);
+	if (!victim)
+		return dying;
+	spin_lock(&victim->alloc_lock);
+	u32 uid = victim->cred->uid;
+	spin_unlock(&victim->alloc_lock);
+	pr_err("Out of memory: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", victim->tgid, victim->comm,
+	       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
+	last_kill = clock_mono();
+	if (trace_on(oom_kill))
+		trace_oom_kill(victim, rss);
+	send_signal_kernel(victim, SIGKILL);
+	*me = same_thread_group(victim, current);
+	task_put(victim);
+	return true;
+}
+
+bool hook_out_of_memory(void)
+{
+	bool me;
 	if (fatal_signal_pending())
 		return false; /* dying itself: the fault fails and it goes on dying */
 	if (!take_turn()) {
 		let_others_die();
 		return true;
 	}
-	mem_info(&mi);
-	struct task *victim = choose_victim(mi.total, &rss, &dying);
-	if (!victim && !dying)
+	bool hope = kill_one(&me);
+	end_turn();
+	if (!hope || me)
 		return false;
-	if (victim) {
-		spin_lock(&victim->alloc_lock);
-		u32 uid = victim->cred->uid;
-		spin_unlock(&victim->alloc_lock);
-		pr_err("Out of memory: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", victim->tgid, victim->comm,
-		       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
-		last_kill = clock_mono();
-		if (trace_on(oom_kill))
-			trace_oom_kill(victim, rss);
-		send_signal_kernel(victim, SIGKILL);
-		bool me = same_thread_group(victim, current);
-		task_put(victim);
-		if (me)
-			return false;
-	}
 	let_others_die();
 	return true;
 }

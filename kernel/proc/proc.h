@@ -25,7 +25,7 @@ const char *birth_step_name(u32 step);
 /* A trace begins: writes the names of the step table's rows. */
 void proc_trace_names(void);
 /* Live objects, for leak checks. */
-struct proc_counts { u32 tasks, signals, sighands, pids, creds, users; };
+struct proc_counts { u32 tasks, signals, sighands, pids, creds, users, kept_stack_pages; };
 void proc_counts(struct proc_counts *out);
 /* A signal record without its last task: frees it. */
 void signal_put(struct signal *s);

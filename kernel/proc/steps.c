@@ -471,6 +471,7 @@ void proc_counts(struct proc_counts *out)
 		.signals = (u32)atomic_read(&signals_alive),
 		.sighands = (u32)atomic_read(&sighands_alive),
 		.pids = pid_count(),
+		.kept_stack_pages = kept_stack_pages(),
 	};
 	cred_counts(&out->creds, &out->users);
 }

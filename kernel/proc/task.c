@@ -66,6 +66,14 @@ static void stack_free(void *stack)
 		free_pages(virt_page(stack), KSTACK_ORDER);
 }
 
+u32 kept_stack_pages(void)
+{
+	u32 n = 0;
+	for (u32 i = 0; i < nr_cpus; i++)
+		n += READ_ONCE(stack_cache[i].n);
+	return n << KSTACK_ORDER;
+}
+
 /* --- records ---------------------------------------------------------------------------------------------------------------------------- */
 
 static struct fpu_state *fpu_area(struct task *t) { return (struct fpu_state *)((char *)t + ALIGN_UP(sizeof(*t), 64UL)); }

@@ -146,6 +146,20 @@ static void file_private(void)
 	char c[2];
 	CHECK(pread(fd, c, 2, 0) == 2 && c[0] == 'A' && c[1] == 's');
 }
+static void a_hole_leaves_private_copies_alone(void)
+{
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, 8192) == 0 && pwrite(fd, "AB", 2, 0) == 2 && pwrite(fd, "CD", 2, 4096) == 2);
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[0] = 'p';
+	CHECK(p[4096] == 'C');
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 8192) < 0)
+		check_skip("no holes in this file system");
+	CHECK(p[0] == 'p' && p[1] == 'B' && p[4096] == 0);
+	CHECK(ftruncate(fd, 0) == 0 && ftruncate(fd, 8192) == 0);
+	CHECK(p[0] == 0 && p[1] == 0);
+}
 static void kernel_writes_too(void)
 {
 	/* read(2) into a page that is still shared must not be seen by the other side */
@@ -244,5 +258,5 @@ static void stack_and_heap_after_the_parent_ended(void)
 
 CASES(CASE(child_writes), CASE(parent_writes), CASE(shared_stays_shared), CASE(untouched_memory_reads_zero_in_both), CASE(grandchildren),
 	CASE(siblings), CASE(sixty_four_megabytes), CASE(unmap_in_one_side), CASE(protect_in_one_side), CASE(map_over_in_one_side),
-	CASE(dontneed_in_one_side), CASE(file_private), CASE(kernel_writes_too), CASE(writes_by_proc_mem_too), CASE(repeated_forks_see_the_latest),
+	CASE(dontneed_in_one_side), CASE(file_private), CASE(a_hole_leaves_private_copies_alone), CASE(kernel_writes_too), CASE(writes_by_proc_mem_too), CASE(repeated_forks_see_the_latest),
 	CASE(threads_write_while_forking), CASE(stack_and_heap_after_the_parent_ended))
