@@ -286,8 +286,8 @@ static int check_run(const struct run_options *o)
 {
 	if (!o->init)
 		return 0;
-	if (o->tty || o->interactive || o->env_len || o->cwd || o->user || o->hostname)
-		return complain("--init boots the image's own init: -t, -i, -e, -w, -u and --hostname are not for it");
+	if (o->env_len || o->cwd || o->user || o->hostname)
+		return complain("--init boots the image's own init: -e, -w, -u and --hostname are not for it");
 	return 0;
 }
 

@@ -20,7 +20,8 @@ check_error bad-accel "accel" "$PANDO" run --accel warp -- true
 check_error bad-workdir "absolute" "$PANDO" run -w tmp -- true
 check_error bad-hostname "host name" "$PANDO" run --hostname 'a b' -- true
 check_error bad-env "NAME=VALUE" "$PANDO" run -e =x -- true
-check_error bad-init-tty "init" "$PANDO" run --init -t
+check_error bad-init-env "init" "$PANDO" run --init -e A=b
+check_error bad-init-tty "not a TTY" "$PANDO" run --init -it
 check_error bad-tty "not a TTY" "$PANDO" run -it -- true
 
 check_error bad-image-missing "No such file" "$PANDO" run "$work/no-such-image" -- true
