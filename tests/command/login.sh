@@ -6,6 +6,7 @@ for p in python3 cpio; do
 	command -v $p >/dev/null || { echo "ok login # skipped: no $p"; exit 0; }
 done
 busybox=$(command -v busybox || echo /bin/busybox)
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir "$work/root"
 (cd "$work/root" && cpio -idm --quiet <"$(dirname "$PANDO")/busybox.cpio" 2>/dev/null)
 rm -rf "$work/root/.pando" "$work/root/dev"
@@ -15,30 +16,10 @@ echo "ada:$("$busybox" mkpasswd -m sha512 -S saltsalt secret):19000:0:99999:7:::
 tar -C "$work/root" -cf "$work/root.tar" .
 
 cat >"$work/user.py" <<'P'
-import os, pty, select, sys, time
-pid, fd = pty.fork()
-if pid == 0:
-	os.execv(sys.argv[1], [sys.argv[1], "run", "-it", "--init", "--timeout", "100", sys.argv[2]])
-seen = b""
-def until(word, limit=40):
-	global seen
-	end = time.time() + limit
-	while word not in seen and time.time() < end:
-		if select.select([fd], [], [], 0.2)[0]:
-			try: seen += os.read(fd, 4096)
-			except OSError: break
-	found = word in seen
-	if found: seen = seen[seen.find(word) + len(word):]
-	return found
-def step(name, keys, *words):
-	time.sleep(0.3)
-	os.write(fd, keys)
-	for w in words:
-		if not until(w):
-			print("not ok login-%s: no %r in %r" % (name, w, seen[-200:]))
-			os.kill(pid, 9)
-			sys.exit(1)
-	print("ok login-%s" % name)
+import sys
+from typist import Typist
+user = Typist("login", sys.argv[1], "run", "-it", "--init", "--timeout", "100", sys.argv[2])
+step = user.step
 step("getty", b"", b"pando login: ")
 step("name", b"ada\r", b"Password: ")
 step("wrong-password", b"wrong\r", b"Login incorrect", b"login: ")
@@ -68,9 +49,8 @@ step("root", b"root\r", b"# ")
 step("logged-out", b"ps | grep -c '[a]da'\r", b"\n0", b"# ")
 step("su", b"su ada -c 'id -u; tty'\r", b"\n1000", b"# ")
 step("poweroff", b"poweroff\r", b"Requesting system poweroff", b"Power down")
-_, status = os.waitpid(pid, 0)
-print("ok login-end" if status == 0 else "not ok login-end: status %d" % status)
+user.end(0)
 P
-timeout 150 python3 "$work/user.py" "$PANDO" "$work/root.tar" || failed=1
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here timeout 150 python3 "$work/user.py" "$PANDO" "$work/root.tar" || failed=1
 check_clean login-leaves-nothing
 finish
