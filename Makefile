@@ -71,6 +71,7 @@ include scripts/kernel-link.mk
 -include scripts/host.mk
 -include scripts/user.mk
 -include scripts/tests.mk
+-include scripts/fuzz.mk
 
 clean:
 	rm -rf $(O)
