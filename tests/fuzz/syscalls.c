@@ -327,7 +327,7 @@ static uint64_t mapped_range(void)
  * length, L pointer to a length, s signal, S signal set, P pid, w any word, x noise of a struct, O offset, Q pointer to words, g address of a mapping,
  * G size of one, F flags, C clone_args, u user, k whence/clock/which, I ioctl number, j fcntl command, N poll array, A arch_prctl's code, D clone
  * flags, E TLS, r protection, d T domain and type of a socket, y name of an xattr, Y file system, h idtype, V options of wait, X epoll_ctl's operation,
- * H signalfd or -1, 8 the size of a signal set, 0 nothing
+ * H signalfd or -1, R ptrace's request, U name spaces, 8 the size of a signal set, 0 nothing
  */
 static const struct call { short nr; const char *args; } table[] = {
 	{ SYS_read, "fbz" }, { SYS_write, "fbz" }, { SYS_open, "pom" }, { SYS_close, "f" }, { SYS_stat, "pb" }, { SYS_fstat, "fb" }, { SYS_lstat, "pb" },
@@ -371,6 +371,9 @@ static const struct call { short nr; const char *args; } table[] = {
 	{ SYS_execveat, "fpvvF" }, { SYS_copy_file_range, "fQfQzF" }, { SYS_preadv2, "ficOwF" }, { SYS_pwritev2, "ficOwF" }, { SYS_statx, "fpFwb" },
 	{ SYS_pidfd_send_signal, "fsxF" }, { SYS_pidfd_open, "PF" }, { SYS_clone3, "Cz" }, { SYS_close_range, "nnn" }, { SYS_openat2, "fpxz" },
 	{ SYS_faccessat2, "fpnF" }, { SYS_epoll_pwait2, "fbntS8" }, { 452 /* fchmodat2 */, "fpmF" }, { SYS_fork, "" }, { SYS_vfork, "" }, { SYS_clone, "DgbbE" },
+	{ SYS_ptrace, "RPbb" }, { SYS_ptrace, "RPwx" }, { SYS_ptrace, "RPxi" }, { SYS_unshare, "U" }, { SYS_setns, "fU" },
+	{ SYS_process_vm_readv, "Picic0" }, { SYS_process_vm_writev, "Picic0" }, { SYS_acct, "p" }, { SYS_pivot_root, "pp" }, { 438 /* pidfd_getfd */, "fnF" },
+	{ SYS_kcmp, "PPnff" }, { SYS_seccomp, "nFx" }, { SYS_membarrier, "nFn" }, { 334 /* rseq */, "bzFw" }, { SYS_io_setup, "nb" }, { SYS_inotify_init1, "F" },
 	{ SYS_clock_settime, "kt" }, { SYS_pause, "" }, { SYS_exit, "n" }, { SYS_exit_group, "n" }, { SYS_rt_sigreturn, "" },
 };
 
@@ -427,6 +430,8 @@ static uint64_t argument(char kind)
 	case 'V': return one_in(4) ? flag_word() : (const uint64_t[]){ 1, 4 | 1, 4 | 2 | 8 | 1, 0x40000001, 0x20000005, 0x01000005 }[below(6)];
 	case 'X': return one_in(8) ? odd_word() : 1 + below(3);
 	case 'H': return one_in(2) ? (uint64_t)-1 : (uint64_t)an_fd();
+	case 'R': return one_in(3) ? 0x4200 + below(19) : one_in(12) ? odd_word() : below(34);
+	case 'U': return one_in(4) ? flag_word() : 1ull << (16 + below(15));
 	case 'r': return (uint64_t)prots[below(NELEM(prots))];
 	default: return 0;
 	}
@@ -485,6 +490,8 @@ static int forbidden_call(long nr, const uint64_t *a)
 			if ((int32_t)a[1] == supervisor || (int32_t)a[1] <= 2)
 				return 1;
 		return p == supervisor || p == 1 || p == -1 || p == -supervisor || p == (int32_t)getppid();
+	case SYS_ptrace: case SYS_process_vm_writev:
+		return (int32_t)a[nr == SYS_ptrace] == supervisor || (int32_t)a[nr == SYS_ptrace] == 1;
 	case SYS_setpriority:
 		return (int32_t)a[1] == supervisor || (int32_t)a[0] == 2;
 	case SYS_clock_settime:
