@@ -1,4 +1,4 @@
-/* What the files about time share: time_calls.c (clocks, sleeping), itimers.c (itimers, CPU limits), posix_timers.c. */
+/* What the files about time share: time_calls.c (clocks, sleeping), time_set.c (setting), itimers.c (itimers, CPU limits), posix_timers.c. */
 #ifndef PANDO_PROC_TIME_H
 #define PANDO_PROC_TIME_H
 
@@ -26,6 +26,8 @@ int clock_decode(s32 id, struct clock *c);
 int clock_cpu_task(const struct clock *c, bool reading, struct task **out);
 /* What that clock of t shows now, ns. Takes S. */
 u64 clock_cpu_ns(const struct clock *c, struct task *t);
+/* The real-time clock was set: those who sleep until an absolute time look again. */
+void sleepers_clock_set(void);
 
 /* --- itimers.c --- */
 /* => S. CPU time of t's whole process, ns. */

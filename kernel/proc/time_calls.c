@@ -1,5 +1,6 @@
 /*
- * Clocks and sleeping. Entry points: sys_clock_gettime/settime/getres, sys_nanosleep, sys_clock_nanosleep, sys_gettimeofday, sys_time, sys_times.
+ * Clocks and sleeping. Entry points: sys_clock_gettime/getres, sys_nanosleep, sys_clock_nanosleep, sys_time, sys_times. Setting
+ * is in time_set.c.
  */
 #include <linux/time.h>
 #include <linux/times.h>
@@ -10,8 +11,6 @@
 #include "vfs/timerfd.h"
 
 #define USER_HZ 100
-/* Linux's limit for clock_settime: 30 years before the year that signed 64-bit ns end. */
-#define SETTIME_SEC_MAX (9223372036L - 30L * 365 * 86400)
 
 /* Sleepers on an absolute real time look again when the clock is set. */
 static struct wait_queue clock_set_wait = WAIT_QUEUE_INIT(clock_set_wait);
@@ -133,41 +132,7 @@ long sys_clock_getres(u64 id, u64 uts)
 	return put_user(ts, uts);
 }
 
-long sys_clock_settime(u64 id, u64 uts)
-{
-	struct clock c;
-	struct __kernel_timespec ts;
-	if (clock_decode((s32)id, &c) || ((s32)id != CLOCK_REALTIME && !c.dynamic))
-		return -EINVAL;
-	if (get_user(ts, uts))
-		return -EFAULT;
-	if (c.dynamic)
-		return -EPERM;
-	if (!timespec_valid(&ts) || ts.tv_sec >= SETTIME_SEC_MAX)
-		return -EINVAL;
-	if (!capable(CAP_SYS_TIME))
-		return -EPERM;
-	u64 ns = timespec_to_ns(&ts);
-	if (ns < clock_mono())
-		return -EINVAL;
-	clock_set_real(ns);
-	timerfd_clock_was_set();
-	posix_timers_clock_set();
-	wake_up_all(&clock_set_wait);
-	return 0;
-}
-
-long sys_gettimeofday(u64 utv, u64 utz)
-{
-	u64 ns = clock_real();
-	struct __kernel_old_timeval tv = { (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / 1000) };
-	struct timezone tz = { 0, 0 };
-	if (utv && put_user(tv, utv))
-		return -EFAULT;
-	if (utz && put_user(tz, utz))
-		return -EFAULT;
-	return 0;
-}
+void sleepers_clock_set(void) { wake_up_all(&clock_set_wait); }
 
 long sys_time(u64 utime)
 {

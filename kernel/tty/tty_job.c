@@ -8,6 +8,7 @@
  */
 #include "tty/tty.h"
 
+#include "gen/sys_protos.h"
 #include "lib/string.h"
 
 /* Drops what proc_set_tty gave: => S of that signal */
@@ -325,6 +326,18 @@ void tty_hangup(struct tty *tty, bool session_exit)
 		pid_put(pgrp);
 	wake_up_key(&tty->read_wait, TASK_NORMAL, 0, POLLIN | POLLHUP | POLLERR | POLLRDNORM);
 	wake_up_key(&tty->write_wait, TASK_NORMAL, 0, POLLOUT | POLLHUP | POLLERR | POLLWRNORM);
+}
+
+long sys_vhangup(void)
+{
+	if (!capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	struct tty *tty = tty_current();
+	if (tty) {
+		tty_hangup(tty, false);
+		tty_put(tty);
+	}
+	return 0;
 }
 
 /* The terminal was hung up before: its last foreground group hears of the leader's end. */

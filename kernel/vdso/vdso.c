@@ -79,14 +79,12 @@ int __vdso_clock_gettime(s32 clock, struct __kernel_timespec *ts)
 int __vdso_gettimeofday(struct old_timeval *tv, struct old_timezone *tz)
 {
 	u64 ns;
-	if (!read_ns(true, &ns))
+	if (tz || !read_ns(true, &ns))
 		return (int)syscall2(__NR_gettimeofday, (u64)tv, (u64)tz);
 	if (tv) {
 		tv->sec = (s64)(ns / NS_PER_SEC);
 		tv->usec = (s64)(ns % NS_PER_SEC / 1000);
 	}
-	if (tz)
-		tz->minutes_west = tz->dst_time = 0;
 	return 0;
 }
 
