@@ -263,9 +263,10 @@ static void life(int depth, unsigned long steps)
 		}
 		/* The parent writes at once on half of the occasions, in a model that the child has already copied. */
 		while (!__atomic_load_n(&all->copied[slot], __ATOMIC_ACQUIRE)) {
-			int st;
-			if (waitpid(child[n], &st, WNOHANG) == child[n])
-				complain("child %d ended before it had its model: wait status %#x", child[n], st);
+			siginfo_t si = { .si_pid = 0 };
+			CHECK(waitid(P_PID, (id_t)child[n], &si, WEXITED | WNOHANG | WNOWAIT) == 0);
+			if (si.si_pid && !__atomic_load_n(&all->copied[slot], __ATOMIC_ACQUIRE))
+				complain("child %d ended before it had its model: code %d status %d", child[n], si.si_code, si.si_status);
 			sched_yield();
 		}
 		n++;
