@@ -28,6 +28,23 @@ void *radix_get(const struct radix_tree *t, u64 index)
 	return p;
 }
 
+u32 radix_get_run(const struct radix_tree *t, u64 index, u32 n, void **out)
+{
+	void *p = t->root;
+	if (!t->height) {
+		out[0] = index ? NULL : p;
+		return 1;
+	}
+	for (u32 level = t->height; p && level > 1;)
+		p = fits(t->height, index) ? ((struct radix_node *)p)->slot[slot_of(index, --level)] : NULL;
+	if (!fits(t->height, index))
+		p = NULL;
+	u32 first = slot_of(index, 0), run = RADIX_SLOTS - first < n ? RADIX_SLOTS - first : n;
+	for (u32 i = 0; i < run; i++)
+		out[i] = p ? ((struct radix_node *)p)->slot[first + i] : NULL;
+	return run;
+}
+
 /* Adds levels above until index fits. */
 static int grow(struct radix_tree *t, u64 index)
 {

@@ -106,6 +106,26 @@ static void random_against_array(void **state)
 	(void)state;
 }
 
+static void runs_agree_with_single_gets(void **state)
+{
+	static char item[400];
+	void *out[32];
+	struct radix_tree t = RADIX_INIT;
+	for (u64 filled = 0; filled < 400; filled += 1 + filled / 3) {
+		assert_int_equal(radix_set(&t, filled, &item[filled], NULL), 0);
+		for (u64 i = 0; i < 5000; i += 13) {
+			u32 n = radix_get_run(&t, i, 32, out);
+			assert_in_range(n, 1, 32);
+			for (u32 k = 0; k < n; k++)
+				assert_ptr_equal(out[k], radix_get(&t, i + k));
+		}
+	}
+	for (u64 i = 0; i < 400; i++)
+		radix_del(&t, i);
+	assert_int_equal(nodes, 0);
+	(void)state;
+}
+
 static void failed_set_leaks_nothing(void **state)
 {
 	int a, b;
@@ -133,6 +153,7 @@ int main(void)
 		cmocka_unit_test(set_get_next_del),
 		cmocka_unit_test(single_item_at_zero_needs_no_node),
 		cmocka_unit_test(random_against_array),
+		cmocka_unit_test(runs_agree_with_single_gets),
 		cmocka_unit_test(failed_set_leaks_nothing),
 	};
 	return cmocka_run_group_tests_name("radix", tests, NULL, NULL);

@@ -55,6 +55,30 @@ size_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write, b
 	return done;
 }
 
+int mm_private_page(struct mm *mm, uaddr_t addr, struct page *give, struct page **out)
+{
+	pte_t *e;
+	int err = -EFAULT;
+	down_read(&mm->mmap_lock);
+	const struct vma *v = vma_find(&mm->map, addr);
+	if (v && v->start <= addr && !v->mapping && !v->special) {
+		spin_lock(&mm->pt_lock);
+		err = pt_exclusive(mm, addr, true, &e);
+		if (!err && !*e) {
+			struct page *p = give ? give : alloc_zeroed_page(PAGE_USER);
+			if (p)
+				pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | PTE_W | PTE_D);
+			else
+				err = -ENOMEM;
+		}
+		if (!err)
+			*out = pte_page(*e);
+		spin_unlock(&mm->pt_lock);
+	}
+	up_read(&mm->mmap_lock);
+	return err;
+}
+
 int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared, struct futex_key *key)
 {
 	*key = (struct futex_key){ (u64)mm, addr };

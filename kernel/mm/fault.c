@@ -151,13 +151,8 @@ static void around_collect(const struct vma *v, u64 addr, struct around *w)
 /* => pt_lock, e (addr's entry) exclusive and just filled from this VMA's mapping */
 static void around_map(struct mm *mm, u64 addr, pte_t *e, struct around *w)
 {
-	pte_t bits = *e & ~PTE_ADDR_MASK, *base = e - ((addr >> PAGE_SHIFT) & (AROUND - 1));
-	for (u32 i = w->first; i < w->first + w->n; i++) {
-		if (!w->page[i] || base[i])
-			continue;
-		pt_set(mm, &base[i], page_phys(w->page[i]) | bits);
-		w->page[i] = NULL;
-	}
+	pte_t *base = e - ((addr >> PAGE_SHIFT) & (AROUND - 1));
+	pt_fill(mm, base + w->first, w->n, w->page + w->first, *e & ~PTE_ADDR_MASK);
 }
 
 static void around_drop(struct around *w)

@@ -51,6 +51,8 @@ u32 pt_share(struct mm *old, struct mm *child);
 void pt_put_table(struct page *t);
 /* Stores a leaf entry of mm and keeps the counts; old entry is returned. => pt_lock, exclusive */
 pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v);
+/* Gives the empty ones among n neighbouring leaf entries their pages, counted, with these bits; page[i] becomes NULL where it was used. => as pt_set */
+void pt_fill(struct mm *mm, pte_t *slot, u32 n, struct page **page, pte_t bits);
 /* Drops every user table. => nobody uses the mm */
 void pt_destroy(struct mm *mm);
 

@@ -98,6 +98,10 @@ int mm_fault(struct mm *mm, uaddr_t addr, u32 access, bool *major);
  * the protection forbids (ptrace). Returns the bytes copied (may be short). => may sleep, mmap_lock not held; mm has a user reference. */
 size_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write, bool force);
 
+/* exec: the private page at addr of an anonymous mapping in an mm that nobody runs in yet. If there is none, `give` becomes it (whole and zeroed where it
+ * says nothing; its reference passes over), or a zeroed one when that is NULL. *out = the page. 0, -EFAULT, -ENOMEM. */
+int mm_private_page(struct mm *mm, uaddr_t addr, struct page *give, struct page **out);
+
 /* A futex's identity: equal keys = the same word. private: mm and address; shared: mapping (or mm) and offset. No reference is kept: a key of a
  * shared mapping stays valid while the waiter sleeps because its VMA or as lives; spurious matches are harmless, wakes re-check. */
 struct futex_key { u64 a, b; };

@@ -55,8 +55,10 @@ static int choose_address(struct mm *mm, const struct map_request *r, u64 len, u
 		if (r->addr > TASK_SIZE_MAX - len)
 			return -ENOMEM;
 		*out = r->addr;
+		if (!(r->flags & MAP_FIXED_NOREPLACE))
+			return 0;
 		const struct vma *v = vma_find(&mm->map, r->addr);
-		return (r->flags & MAP_FIXED_NOREPLACE) && v && v->start < r->addr + len ? -EEXIST : 0;
+		return v && v->start < r->addr + len ? -EEXIST : 0;
 	}
 	if (hint && hint >= 65536 && hint <= TASK_SIZE_MAX - len && range_free(mm, hint, len)) {
 		*out = hint;

@@ -111,9 +111,15 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out)
 {
 	spin_lock(&as->lock);
-	for (u32 i = 0; i < n; i++)
-		if (find_locked(as, index + i, &out[i]))
-			out[i] = NULL;
+	for (u32 done = 0; done < n;) {
+		u32 run = radix_get_run(&as->tree, index + done, n - done, (void **)(out + done));
+		for (u32 end = done + run; done < end; done++) {
+			if (out[done])
+				page_get(out[done]);
+			else if (index + done < as->inplace_pages && find_locked(as, index + done, &out[done]))
+				out[done] = NULL;
+		}
+	}
 	spin_unlock(&as->lock);
 }
 

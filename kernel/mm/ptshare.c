@@ -245,6 +245,24 @@ pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v)
 	return old;
 }
 
+void pt_fill(struct mm *mm, pte_t *slot, u32 n, struct page **page, pte_t bits)
+{
+	struct page *t = virt_page(slot);
+	u32 first = (u32)(((u64)slot & ~PAGE_MASK) / sizeof(pte_t)), filled = 0;
+	ASSERT(t->kind == PAGE_TABLE && t->table.level == 1 && atomic_read(&t->refs) == 1 && !(bits & PTE_SPECIAL) && first + n <= PT_ENTRIES);
+	for (u32 i = 0; i < n; i++) {
+		if (!page[i] || slot[i])
+			continue;
+		WRITE_ONCE(slot[i], page_phys(page[i]) | bits);
+		page[i] = NULL;
+		filled++;
+	}
+	for (u32 g = first / GROUP; n && g <= (first + n - 1) / GROUP; g++)
+		t->table.groups |= BIT(g);
+	t->table.present += filled;
+	mm->rss += filled;
+}
+
 u32 pt_share(struct mm *old, struct mm *child)
 {
 	pte_t *from = entries(phys_page(old->root)), *to = entries(phys_page(child->root));

@@ -67,15 +67,6 @@ static void leaf_update_gap(struct vma_leaf *l)
 		l->gap = max(l->gap, l->v[i].start - l->v[i - 1].end);
 }
 
-/* Is p the first VMA with end > addr? */
-static inline bool is_pos(const struct vma_root *r, struct pos p, u64 addr)
-{
-	if (p.l >= r->n || p.s >= r->leaf[p.l]->n)
-		return false;
-	const struct vma *v = &r->leaf[p.l]->v[p.s];
-	return addr < v->end && (v->start <= addr || (p.s ? v[-1].end <= addr : !p.l));
-}
-
 /* The first VMA with end > addr; false at the end of the map (then *p is that end). */
 static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 {
@@ -83,10 +74,6 @@ static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 	*p = (struct pos){ 0, 0 };
 	if (!r || !r->n)
 		return false;
-	u32 hint = READ_ONCE(m->hint);
-	*p = (struct pos){ hint / 64, hint % 64 };
-	if (is_pos(r, *p, addr))
-		return true;
 	const struct vma_leaf *last = r->leaf[r->n - 1];
 	if (last->v[last->n - 1].end <= addr) {
 		*p = (struct pos){ r->n, 0 };
@@ -113,7 +100,6 @@ static bool find_pos(const struct vma_map *m, u64 addr, struct pos *p)
 			lo = mid + 1;
 	}
 	p->s = lo;
-	WRITE_ONCE(((struct vma_map *)m)->hint, p->l * 64 + p->s);
 	return true;
 }
 
@@ -140,10 +126,14 @@ static bool before(const struct vma_map *m, struct pos p, struct pos *out)
 	return true;
 }
 
-const struct vma *vma_find(const struct vma_map *m, u64 addr)
+const struct vma *vma_search(const struct vma_map *m, u64 addr)
 {
 	struct pos p;
-	return find_pos(m, addr, &p) ? at(m, p) : NULL;
+	if (!find_pos(m, addr, &p))
+		return NULL;
+	const struct vma *v = at(m, p);
+	__atomic_store_n(&((struct vma_map *)m)->hint, v, __ATOMIC_RELAXED);
+	return v;
 }
 
 const struct vma *vma_next(const struct vma_map *m, u64 addr)
@@ -199,7 +189,10 @@ static void splice_in_place(struct vma_root *r, struct vma_leaf *l, u32 s, u32 n
 	memcpy(&l->v[s], add, nadd * sizeof(*add));
 	l->n = l->n - nremove + nadd;
 	r->total = r->total - nremove + nadd;
-	leaf_update_gap(l);
+	if (nadd == 1 && !nremove && s + 1 == l->n)
+		l->gap = s ? max(l->gap, l->v[s].start - l->v[s - 1].end) : 0;
+	else
+		leaf_update_gap(l);
 }
 
 /* Puts leaves new[0..k) in place of old leaves [from, to) of m; consumes nothing on failure. 0 or -ENOMEM */
@@ -240,6 +233,7 @@ static int map_splice(struct vma_map *m, struct pos p, u32 nremove, const struct
 {
 	struct vma_root *r = m->root;
 	u32 from = p.l, to = p.l, head = 0;
+	m->hint = NULL;
 	struct span sp = { 0, 0 };
 	if (r && p.l == r->n && r->n) /* appending: extend the last leaf */
 		p = (struct pos){ r->n - 1, r->leaf[r->n - 1]->n };
@@ -408,6 +402,7 @@ void vma_map_destroy(struct vma_map *m)
 {
 	struct vma_root *r = m->root;
 	m->root = NULL;
+	m->hint = NULL;
 	root_put(r);
 }
 

@@ -58,11 +58,16 @@ struct vma_root {
 };
 struct vma_map {
 	struct vma_root *root; /* NULL while empty */
-	u32 hint;              /* where the last lookup ended: leaf * 64 + slot. Any value is right, since it is checked; readers race for it */
+	const struct vma *hint; /* one of the map, or NULL: the last that was looked for. Readers race for it, writers forget it */
 };
 
+const struct vma *vma_search(const struct vma_map *m, u64 addr);
 /* The VMA with the lowest end > addr, or NULL: it covers addr if its start <= addr. Valid until the next change of the map. */
-const struct vma *vma_find(const struct vma_map *m, u64 addr);
+static inline const struct vma *vma_find(const struct vma_map *m, u64 addr)
+{
+	const struct vma *v = __atomic_load_n(&m->hint, __ATOMIC_RELAXED);
+	return v && v->start <= addr && addr < v->end ? v : vma_search(m, addr);
+}
 /* The VMA after / before the given address range: next with start >= addr; previous with end <= addr. */
 const struct vma *vma_next(const struct vma_map *m, u64 addr);
 const struct vma *vma_prev(const struct vma_map *m, u64 addr);

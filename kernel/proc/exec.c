@@ -199,7 +199,7 @@ static struct exec *new_exec(struct file *file)
 	memset(e, 0, offsetof(struct exec, args));
 	e->args.argv.slot = e->args.envp.slot = NULL;
 	e->args.page = NULL;
-	e->args.n_pages = 0;
+	e->args.n_pages = e->args.given = 0;
 	e->stack_top = e->mmap_base = e->bias = e->interp_bias = e->entry = e->sp = e->planned_at = 0;
 	e->interp_file = NULL;
 	e->file = file;

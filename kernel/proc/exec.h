@@ -29,6 +29,7 @@ struct exec_args {
 	u64 execfn;    /* where the path begins */
 	char **page;   /* [k] = the page whose end is k pages below the top */
 	u32 n_pages, cap_pages;
+	u32 given;     /* of the pages, the first so many belong to the new address space by now */
 	char *inline_pages[4];
 };
 /* argv or envp as the caller gives them. */

@@ -114,7 +114,7 @@ static int reserve(struct exec_args *a, u64 used)
 	while (a->n_pages < want) {
 		if (a->n_pages == a->cap_pages && pages_grow(a))
 			return -E2BIG;
-		struct page *p = alloc_page(PAGE_KERNEL);
+		struct page *p = alloc_zeroed_page(PAGE_USER);
 		if (!p)
 			return -E2BIG;
 		a->page[a->n_pages++] = page_virt(p);
@@ -242,7 +242,7 @@ u32 exec_args_text(const struct exec_args *a, char *buf, u32 size)
 
 void exec_args_free(struct exec_args *a)
 {
-	for (u32 i = 0; i < a->n_pages; i++)
+	for (u32 i = a->given; i < a->n_pages; i++)
 		free_pages(virt_page(a->page[i]), 0);
 	if (a->page && a->page != a->inline_pages)
 		kfree(a->page);
@@ -254,14 +254,30 @@ void exec_args_free(struct exec_args *a)
 
 /* --- the final stack ------------------------------------------------------------------------------------------------------------------------- */
 
-static int write_strings(struct exec *e)
+/* The gathered pages lie as the stack's will: they become them. */
+static int give_strings(struct exec *e)
 {
-	const struct exec_args *a = &e->args;
-	for (u32 k = 0; (u64)k * PAGE_SIZE < a->used; k++) {
-		u64 n = min(PAGE_SIZE, a->used - (u64)k * PAGE_SIZE);
-		u64 at = e->stack_top - (u64)k * PAGE_SIZE - n;
-		if (mm_access(e->mm, at, a->page[k] + PAGE_SIZE - n, n, true, false) != n)
-			return -ENOMEM;
+	struct exec_args *a = &e->args;
+	for (struct page *p; (u64)a->given * PAGE_SIZE < a->used; a->given++) {
+		int err = mm_private_page(e->mm, e->stack_top - (a->given + 1) * PAGE_SIZE, virt_page(a->page[a->given]), &p);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int write_stack(struct exec *e, u64 at, const char *b, u64 n)
+{
+	while (n) {
+		struct page *p;
+		u64 offset = at & ~PAGE_MASK, part = min(n, PAGE_SIZE - offset);
+		int err = mm_private_page(e->mm, at, NULL, &p);
+		if (err)
+			return err;
+		memcpy((char *)page_virt(p) + offset, b, part);
+		at += part;
+		b += part;
+		n -= part;
 	}
 	return 0;
 }
@@ -334,11 +350,11 @@ static int write_tables(struct exec *e, u64 low)
 	u64 rnd[2] = { arch_random(), arch_random() };
 	memcpy((char *)b + (random - sp), rnd, sizeof(rnd));
 	memcpy((char *)b + (platform - sp), platform_name, sizeof(platform_name));
-	bool ok = mm_access(e->mm, sp, b, size, true, false) == size;
+	int err = write_stack(e, sp, (const char *)b, size);
 	if (b != small)
 		kfree(b);
 	e->sp = e->mm->start_stack = sp;
-	return ok ? 0 : -ENOMEM;
+	return err;
 }
 
 int exec_build_stack(struct exec *e)
@@ -361,7 +377,7 @@ int exec_build_stack(struct exec *e)
 		return -EEXIST;
 	int err = mm_setup_stack(mm, e->stack_top, size, e->plan.stack_exec);
 	if (!err)
-		err = write_strings(e);
+		err = give_strings(e);
 	if (!err)
 		err = write_tables(e, low);
 	mm->arg_start = e->stack_top - a->used;
