@@ -216,8 +216,13 @@ static void pipe_round(void)
 
 static volatile sig_atomic_t hits;
 static void on_signal(int sig) { hits += sig != 0; }
-static void signal_up(void) { signal(SIGUSR1, on_signal); }
-static void signal_self(void) { syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1); }
+static pid_t self;
+static void signal_up(void)
+{
+	self = getpid();
+	signal(SIGUSR1, on_signal);
+}
+static void signal_self(void) { syscall(SYS_tgkill, self, self, SIGUSR1); }
 
 static sigset_t outside;
 static void other_up(void)
