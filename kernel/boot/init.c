@@ -14,6 +14,7 @@
 #include "fs/memdev.h"
 #include "fs/procfs.h"
 #include "fs/sysfs.h"
+#include "fs/tracefs.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "proc/proc.h"
@@ -133,6 +134,7 @@ static const struct boot_row late_order[] = {
 	{ "devtmpfs", devtmpfs_init },
 	{ "procfs", procfs_init },
 	{ "sysfs", sysfs_init },
+	{ "tracefs", tracefs_init },
 	{ "devpts", devpts_init },
 	{ "memory devices", memdev_init },
 	{ "terminals", tty_init },

@@ -15,6 +15,8 @@ struct sysfs_node {
 	char *name;
 	char *target;                    /* links */
 	void (*show)(struct text *t, void *data);
+	const struct file_ops *fops;     /* a: NULL: show() */
+	void (*fill)(struct sysfs_node *dir); /* fill_lock: to be called before the first look into it */
 	void *data;
 	u32 mode;
 	u64 ino;
@@ -22,6 +24,7 @@ struct sysfs_node {
 };
 static struct sysfs_node root_node = { .name = (char *)"", .mode = S_IFDIR | 0555, .ino = 1 };
 static DEFINE_SPINLOCK(tree_lock, RANK_DEVICE);
+static DEFINE_MUTEX(fill_lock, RANK_TRUNCATE);
 static u64 next_ino = 2;             /* tree_lock */
 
 /* --- the tree --------------------------------------------------------------------------------------------------------------------------- */
@@ -70,6 +73,25 @@ struct sysfs_node *sysfs_dir(const char *path)
 	return dir;
 }
 
+struct sysfs_node *sysfs_lazy_dir(const char *path, void (*fill)(struct sysfs_node *dir))
+{
+	struct sysfs_node *n = sysfs_dir(path);
+	if (n)
+		WRITE_ONCE(n->fill, fill);
+	return n;
+}
+
+static void fill_dir(struct sysfs_node *n)
+{
+	if (likely(!READ_ONCE(n->fill)))
+		return;
+	mutex_lock(&fill_lock);
+	if (n->fill)
+		n->fill(n);
+	WRITE_ONCE(n->fill, NULL);
+	mutex_unlock(&fill_lock);
+}
+
 struct sysfs_node *sysfs_file(struct sysfs_node *dir, const char *name, void (*show)(struct text *t, void *data), void *data)
 {
 	struct sysfs_node *n = add(dir, name, strlen(name), S_IFREG | 0444);
@@ -79,6 +101,18 @@ struct sysfs_node *sysfs_file(struct sysfs_node *dir, const char *name, void (*s
 	}
 	return n;
 }
+
+struct sysfs_node *sysfs_special(struct sysfs_node *dir, const char *name, u32 mode, const struct file_ops *fops, void *data)
+{
+	struct sysfs_node *n = add(dir, name, strlen(name), S_IFREG | mode);
+	if (n) {
+		n->data = data;
+		smp_store_release(&n->fops, fops);
+	}
+	return n;
+}
+
+void *sysfs_data(const struct inode *i) { return ((struct sysfs_node *)i->private)->data; }
 
 struct sysfs_node *sysfs_link(struct sysfs_node *dir, const char *name, const char *target)
 {
@@ -105,6 +139,7 @@ static int make_inode(struct super *sb, struct sysfs_node *n, struct inode **out
 
 static int lookup(struct inode *dir, const char *name, struct inode **out)
 {
+	fill_dir(dir->private);
 	struct sysfs_node *n = child(dir->private, name, strlen(name));
 	return n ? make_inode(dir->sb, n, out) : -ENOENT;
 }
@@ -123,12 +158,15 @@ static int readlink(struct inode *i, char *buf, size_t size)
 	return s ? (int)min(str_copy(buf, s, size), size - 1) : -ENOENT;
 }
 static int refuse(struct inode *i, const struct inode_attr *attr) { return -EPERM; }
+/* O_TRUNC is what a shell's > means; the file's open sees to the rest. */
+static int only_truncate(struct inode *i, const struct inode_attr *attr) { return attr->valid & ~(u32)(ATTR_SIZE | ATTR_MTIME | ATTR_CTIME) ? -EPERM : 0; }
 
 static int readdir(struct file *f, struct dir_context *c)
 {
 	struct sysfs_node *dir = f->inode->private, *n;
 	u64 at = 2;
 
+	fill_dir(dir);
 	if (c->pos == 0 && !proc_emit(c, ".", dir->ino, S_IFDIR))
 		return 0;
 	if (c->pos == 1 && !proc_emit(c, "..", dir->parent ? dir->parent->ino : dir->ino, S_IFDIR))
@@ -165,6 +203,7 @@ static void file_release_(struct file *f)
 }
 
 static const struct inode_ops dir_ops = { .lookup = lookup, .revalidate = revalidate, .setattr = refuse };
+static const struct inode_ops special_ops = { .revalidate = revalidate, .setattr = only_truncate };
 static const struct inode_ops file_ops_ = { .revalidate = revalidate, .setattr = refuse };
 static const struct inode_ops link_ops = { .readlink = readlink, .revalidate = revalidate, .setattr = refuse };
 static const struct file_ops dir_fops = { .readdir = readdir };
@@ -186,6 +225,9 @@ static int make_inode(struct super *sb, struct sysfs_node *n, struct inode **out
 	} else if (S_ISLNK(n->mode)) {
 		i->ops = &link_ops;
 		i->size = strlen(n->target);
+	} else if (smp_load_acquire(&n->fops)) {
+		i->ops = &special_ops;
+		i->fops = n->fops;
 	} else {
 		i->ops = &file_ops_;
 		i->fops = &file_fops;
@@ -240,24 +282,31 @@ static DEFINE_MUTEX(super_lock, RANK_TRUNCATE);
 static struct fs_type sysfs_type;
 static const struct super_ops super_ops;
 
-static int make_super(void)
+int sysfs_subtree(struct fs_type *type, struct sysfs_node *node, u64 magic, struct super **out)
 {
 	struct inode *root;
 	struct super *sb;
-	int r = super_create(&sysfs_type, &super_ops, SYSFS_MAGIC, &sb);
+	int r = super_create(type, &super_ops, magic, &sb);
 	if (r)
 		return r;
 	sb->no_dcache = true;
-	r = make_inode(sb, &root_node, &root);
+	r = make_inode(sb, node, &root);
 	if (!r)
 		r = super_set_root(sb, root);
 	if (r) {
 		super_put(sb);
 		return r;
 	}
-	build_tree();
-	the_super = sb;
+	*out = sb;
 	return 0;
+}
+
+static int make_super(void)
+{
+	int r = sysfs_subtree(&sysfs_type, &root_node, SYSFS_MAGIC, &the_super);
+	if (!r)
+		build_tree();
+	return r;
 }
 
 static int sysfs_mount(const struct fs_type *t, const char *source, const char *data, struct super **out)

@@ -151,6 +151,15 @@ void trace_exit(struct task *t, bool last)
 	e.nivcsw = (u64)ru.ru_nivcsw;
 	e.status = last && (t->signal->flags & SIGNAL_GROUP_EXIT) ? t->signal->group_exit_code : t->exit_code;
 	e.last = last;
+	e.prio = thread_priority(task_thread(t));
+	trace_write(&e.h);
+}
+
+void trace_wait(s32 target, u32 options)
+{
+	TRACE_RECORD(wait, e);
+	e.target = target;
+	e.options = options;
 	trace_write(&e.h);
 }
 

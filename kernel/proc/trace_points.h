@@ -25,6 +25,7 @@ void trace_exec_fail(const char *path, u64 start, int err, bool committed) __col
 void trace_comm(struct task *t) __cold;
 /* exit.c, wait.c. last: of its process */
 void trace_exit(struct task *t, bool last) __cold;
+void trace_wait(s32 target, u32 options) __cold;
 void trace_reap(s32 tid, u32 how) __cold;
 void trace_reparent(const struct task *t, const struct task *old) __cold;
 void trace_killed(s32 target, int sig, s32 sender, s32 code) __cold;

@@ -290,6 +290,8 @@ static int wait_and_look(struct wait_request *w)
 static int do_wait(struct wait_request *w)
 {
 	w->found = 0;
+	if (trace_on(wait))
+		trace_wait(w->type == PIDTYPE_TGID ? pid_nr(w->pid) : 0, w->options);
 	int err = look(w);
 	if (err == -EAGAIN)
 		err = w->options & WNOHANG ? 0 : wait_and_look(w);

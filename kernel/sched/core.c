@@ -134,15 +134,14 @@ void sched_requeue(struct thread *t)
 
 /* --- waking ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* As ps shows it, plus 100. */
-static u8 shown_priority(const struct thread *t) { return (u8)(is_rt(&t->se) ? 99 - t->se.rt_prio : 120 + t->se.nice); }
+u8 thread_priority(const struct thread *t) { return (u8)(is_rt(&t->se) ? 99 - t->se.rt_prio : 120 + t->se.nice); }
 
 static void __cold trace_wakeup(const struct thread *t, u32 cpu, bool first)
 {
 	TRACE_RECORD(sched_wakeup, e);
 	e.target = t->tid;
 	e.cpu = (u16)cpu;
-	e.prio = shown_priority(t);
+	e.prio = thread_priority(t);
 	e.first = first;
 	trace_write(&e.h);
 }
@@ -157,8 +156,8 @@ static void __cold trace_switch(const struct thread *prev, const struct thread *
 	TRACE_RECORD(sched_switch, e);
 	e.next = next->tid;
 	e.state = prev->se.on_rq ? 0 : shown_state(READ_ONCE(prev->state));
-	e.prio = shown_priority(prev);
-	e.next_prio = shown_priority(next);
+	e.prio = thread_priority(prev);
+	e.next_prio = thread_priority(next);
 	trace_write(&e.h);
 }
 

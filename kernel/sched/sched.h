@@ -56,6 +56,8 @@ u64 sched_slice(const struct thread *t);
 /* CPU time of t so far, ns: *utime + *stime equals its exact run time; the split follows the sampled ticks. */
 void thread_cpu_times(struct thread *t, u64 *utime, u64 *stime);
 u64 thread_runtime(struct thread *t);
+/* As ps shows it, plus 100: 120 + nice, or 99 - real-time priority. */
+u8 thread_priority(const struct thread *t);
 /* 1, 5, 15 minute load averages, fixed point 11 bits as sysinfo(2) wants (<< 5 by the caller). */
 void sched_loadavg(u64 avg[3]);
 u64 sched_nr_running(void);

@@ -69,11 +69,23 @@ u32 trace_ring_get(struct trace_ring *r, void *buf, u32 max)
 
 u32 trace_ring_get_record(struct trace_ring *r, void *buf)
 {
+	u64 pos = r->tail;
+	u32 n = trace_ring_peek(r, &pos, buf);
+	if (n)
+		smp_store_release(&r->tail, pos);
+	return n;
+}
+
+u32 trace_ring_peek(const struct trace_ring *r, u64 *pos, void *buf)
+{
 	struct trace_head h;
-	if (smp_load_acquire(&r->head) == r->tail)
+	*pos = max(*pos, READ_ONCE(r->tail));
+	if (smp_load_acquire(&r->head) == *pos)
 		return 0;
-	load(r, r->tail, &h, sizeof(h));
-	load(r, r->tail, buf, h.size);
-	smp_store_release(&r->tail, r->tail + h.size);
+	load(r, *pos, &h, sizeof(h));
+	load(r, *pos, buf, h.size);
+	*pos += h.size;
 	return h.size;
 }
+
+void trace_ring_clear(struct trace_ring *r) { smp_store_release(&r->tail, smp_load_acquire(&r->head)); }

@@ -29,6 +29,10 @@ bool trace_ring_put(struct trace_ring *r, struct trace_head *h, const void *text
 u32 trace_ring_get(struct trace_ring *r, void *buf, u32 max);
 /* Takes the next whole record (buf has TRACE_RECORD_MAX bytes); 0 when there is none. => the only reader, and the only way it reads */
 u32 trace_ring_get_record(struct trace_ring *r, void *buf);
+/* The same without taking it: the record at byte *pos (at least tail), which moves behind it. For a first look *pos = 0. */
+u32 trace_ring_peek(const struct trace_ring *r, u64 *pos, void *buf);
+/* Drops all that waits. => the only reader */
+void trace_ring_clear(struct trace_ring *r);
 /* Bytes that wait for the reader. Any context. */
 u64 trace_ring_used(const struct trace_ring *r);
 static inline bool trace_ring_past_half(const struct trace_ring *r) { return trace_ring_used(r) * 2 > r->size; }

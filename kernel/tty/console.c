@@ -5,7 +5,6 @@
  */
 #include "tty/tty.h"
 
-#include "fs/devpts.h"
 #include "fs/devtmpfs.h"
 #include "fs/sysfs.h"
 #include "lib/format.h"
@@ -202,8 +201,6 @@ void tty_init(void)
 {
 	struct task *t;
 
-	sysfs_init();
-	devpts_init();
 	if (tty_create("ttyS0", MKDEV(4, 64), &serial_ops, true, &serial))
 		panic("tty: no memory for ttyS0");
 	register_chrdev(5, 0, 1, &current_fops);
