@@ -68,6 +68,27 @@ static bool may_set_policy(struct task *t, int policy, int prio, bool reset)
 	return reset || !t->se.reset_on_fork;
 }
 
+/* nice: NULL = as it is. 0 or -errno. */
+static long change_policy(struct task *t, int policy, int prio, bool reset, const s32 *nice)
+{
+	long ret = 0;
+	int to = nice && !rt_policy(policy) ? max(-20, min(19, *nice)) : t->se.nice;
+	/* Pando has no SCHED_DEADLINE. */
+	if (!rt_policy(policy) && policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
+		ret = -EINVAL;
+	else if (prio < 0 || prio > RT_PRIO_MAX || rt_policy(policy) != (prio != 0))
+		ret = -EINVAL;
+	else if (to < t->se.nice && !nice_allowed(t, to) && !nice_over(t))
+		ret = -EPERM;
+	else if (!may_set_policy(t, policy, prio, reset) && !capable(CAP_SYS_NICE))
+		ret = -EPERM;
+	else
+		sched_set_policy(task_thread(t), (u8)policy, (u8)prio, (s8)to, reset);
+	if (!ret && unlikely(READ_ONCE(t->pi_waiting)))
+		futex_pi_reprioritize(t);
+	return ret;
+}
+
 static long set_scheduler(s32 pid, int policy, uaddr_t uparam)
 {
 	struct sched_param_user param;
@@ -78,23 +99,8 @@ static long set_scheduler(s32 pid, int policy, uaddr_t uparam)
 	struct task *t = get_target(pid);
 	if (!t)
 		return -ESRCH;
-	bool reset = t->se.reset_on_fork;
-	if (policy == POLICY_KEEP) {
-		policy = t->se.policy;
-	} else {
-		reset = policy & SCHED_RESET_ON_FORK;
-		policy &= ~SCHED_RESET_ON_FORK;
-	}
-	int prio = param.sched_priority;
-	long ret = 0;
-	if (!rt_policy(policy) && policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
-		ret = -EINVAL; /* SCHED_DEADLINE needs sched_setattr */
-	else if (prio < 0 || prio > RT_PRIO_MAX || rt_policy(policy) != (prio != 0))
-		ret = -EINVAL;
-	else if (!may_set_policy(t, policy, prio, reset) && !capable(CAP_SYS_NICE))
-		ret = -EPERM;
-	else
-		sched_set_policy(task_thread(t), (u8)policy, (u8)prio, t->se.nice, reset);
+	bool keep = policy == POLICY_KEEP, reset = keep ? t->se.reset_on_fork : policy & SCHED_RESET_ON_FORK;
+	long ret = change_policy(t, keep ? t->se.policy : policy & ~SCHED_RESET_ON_FORK, param.sched_priority, reset, NULL);
 	task_put(t);
 	return ret;
 }
@@ -118,6 +124,77 @@ long sys_sched_getscheduler(u64 pid)
 	long ret = t->se.policy | (t->se.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	task_put(t);
 	return ret;
+}
+
+/* struct sched_attr: the headers' own clashes with the C library's, so the kernel's headers leave it out for some. */
+struct attr {
+	u32 size, policy;
+	u64 flags;
+	s32 nice;
+	u32 priority;
+	u64 runtime, deadline, period;
+	u32 util_min, util_max;
+};
+#define ATTR_SIZE_0 48u
+_Static_assert(sizeof(struct attr) == 56, "sched_attr");
+#define ATTR_FLAGS 0x7fu
+#define ATTR_UTIL 0x60u
+
+/* 0, -EFAULT, -E2BIG (our size is told). */
+static long read_attr(uaddr_t uattr, struct attr *a)
+{
+	u32 size;
+	if (get_user(size, uattr))
+		return -EFAULT;
+	if (!size)
+		size = ATTR_SIZE_0;
+	long err = size < ATTR_SIZE_0 || size > PAGE_SIZE ? -E2BIG : copy_struct_from_user(a, sizeof(*a), uattr, size);
+	if (err == -E2BIG)
+		(void)put_user((u32)sizeof(*a), uattr);
+	return err;
+}
+
+long sys_sched_setattr(u64 pid, u64 uattr, u64 flags)
+{
+	struct attr a;
+	if (!uattr || (s32)pid < 0 || (u32)flags)
+		return -EINVAL;
+	long err = read_attr(uattr, &a);
+	if (err)
+		return err;
+	if ((s32)a.policy < 0 || (a.flags & ~(u64)ATTR_FLAGS))
+		return -EINVAL;
+	if (a.flags & ATTR_UTIL)
+		return -EOPNOTSUPP;
+	struct task *t = get_target((s32)pid);
+	if (!t)
+		return -ESRCH;
+	u32 policy = a.flags & SCHED_FLAG_KEEP_POLICY ? t->se.policy : a.policy;
+	if (a.flags & SCHED_FLAG_KEEP_PARAMS) {
+		a.priority = t->se.rt_prio;
+		a.nice = t->se.nice;
+	}
+	err = change_policy(t, (int)policy, (int)min(a.priority, 1000u), a.flags & SCHED_FLAG_RESET_ON_FORK, &a.nice);
+	task_put(t);
+	return err;
+}
+
+long sys_sched_getattr(u64 pid, u64 uattr, u64 usize, u64 flags)
+{
+	u32 size = (u32)usize;
+	if (!uattr || (s32)pid < 0 || size > PAGE_SIZE || size < ATTR_SIZE_0 || (u32)flags)
+		return -EINVAL;
+	struct task *t = get_target((s32)pid);
+	if (!t)
+		return -ESRCH;
+	struct attr a = { .policy = t->se.policy, .flags = t->se.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0 };
+	if (rt_policy((int)a.policy))
+		a.priority = t->se.rt_prio;
+	else
+		a.nice = t->se.nice;
+	task_put(t);
+	a.size = min(size, (u32)sizeof(a));
+	return copy_to_user(uattr, &a, a.size);
 }
 
 long sys_sched_getparam(u64 pid, u64 uparam)

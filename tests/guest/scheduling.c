@@ -129,5 +129,39 @@ static void realtime_runs_first(void)
 	CHECK(SHARED[0] == 1);
 	CHECK(EXITED(reap(c), 0));
 }
-CASES(CASE(nice_values), CASE(policies), CASE(affinity), CASE(yielding_lets_others_run), CASE(a_spinner_does_not_starve_others),
+struct attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+static void attributes(void)
+{
+	struct attr a = { .size = sizeof(a), .policy = SCHED_BATCH, .nice = 5 }, b = { 0 };
+	CHECK(syscall(SYS_sched_setattr, 0, &a, 0) == 0);
+	CHECK(syscall(SYS_sched_getattr, 0, &b, sizeof(b), 0) == 0 && b.policy == SCHED_BATCH && b.nice == 5 && b.size == sizeof(b));
+	CHECK(syscall(SYS_sched_getscheduler, 0) == SCHED_BATCH);
+	a.policy = SCHED_FIFO, a.priority = 7, a.flags = 1;
+	CHECK(syscall(SYS_sched_setattr, 0, &a, 0) == 0);
+	CHECK(syscall(SYS_sched_getattr, 0, &b, sizeof(b), 0) == 0 && b.policy == SCHED_FIFO && b.priority == 7 && b.flags == 1);
+	a = (struct attr){ .size = sizeof(a), .policy = SCHED_OTHER, .flags = 8, .priority = 9 }; /* the policy stays */
+	CHECK(syscall(SYS_sched_setattr, 0, &a, 0) == 0);
+	CHECK(syscall(SYS_sched_getattr, 0, &b, sizeof(b), 0) == 0 && b.policy == SCHED_FIFO && b.priority == 9);
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, NULL, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, &a, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setattr, -1, &a, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setattr, 0x3ffffff, &a, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, 8, 0), EFAULT);
+	a.size = 20;
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, &a, 0), E2BIG);
+	CHECK(a.size >= 48);
+	a = (struct attr){ .size = sizeof(a), .policy = 99 };
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, &a, 0), EINVAL);
+	a = (struct attr){ .size = sizeof(a), .policy = SCHED_FIFO };
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, &a, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_getattr, 0, &b, 20, 0), EINVAL);
+}
+
+CASES(CASE(nice_values), CASE(policies), CASE(attributes), CASE(affinity), CASE(yielding_lets_others_run), CASE(a_spinner_does_not_starve_others),
 	CASE(realtime_runs_first))
