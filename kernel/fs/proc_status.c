@@ -115,7 +115,7 @@ static void take_snapshot(struct task *t, const struct pid_namespace *ns, struct
 /* --- stat ------------------------------------------------------------------------------------------------------------------------------- */
 static void put_times(struct text *t, struct task *task, const struct snapshot *s)
 {
-	int nice = task->se.nice, prio = task->se.rt_prio ? -1 - task->se.rt_prio : 20 + nice;
+	int nice = task->se.nice, prio = task->se.prio ? -1 - task->se.prio : 20 + nice;
 	text_printf(t, " %llu %llu %llu %llu %llu %llu %llu %llu %d %d %u 0 %llu", (ull)s->min_flt, (ull)s->cmin_flt, (ull)s->maj_flt, (ull)s->cmaj_flt,
 		(ull)(s->utime / NS_PER_TICK), (ull)(s->stime / NS_PER_TICK), (ull)(s->cutime / NS_PER_TICK), (ull)(s->cstime / NS_PER_TICK), prio, nice,
 		s->threads, (ull)(task->start_time / NS_PER_TICK));

@@ -35,6 +35,7 @@ enum lock_rank {
 	RANK_TLB,            /* the one TLB shootdown in progress; taken with interrupts on */
 	RANK_MM_LIST,        /* list of all mms */
 	RANK_FUTEX,          /* futex bucket; two buckets by address */
+	RANK_FUTEX_PI,       /* all of futex_pi.c's locks, owners and waiters */
 	RANK_DEVICE,         /* a driver's queues */
 	RANK_LDISC,          /* tty buffers */
 	RANK_UNIX_TABLE,     /* unix sockets: names, clients of datagram sockets, descriptors in flight */

@@ -28,6 +28,7 @@ static void copy_layout(struct mm *child, const struct mm *old)
 	child->dumpable = old->dumpable;
 	child->total_pages = old->total_pages;
 	memcpy(child->auxv, old->auxv, sizeof(child->auxv));
+	child->membarrier = old->membarrier;
 	child->exe = old->exe;
 	if (child->exe)
 		vm_file_ops->get(child->exe);

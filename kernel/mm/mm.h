@@ -37,6 +37,7 @@ struct mm {
 	u64 rss;                    /* pt_lock: counted pages in the tables, shared ones included */
 	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
+	u32 membarrier;             /* a: registrations, as MEMBARRIER_CMD_REGISTER_* bits; inherited by fork */
 	struct list_head all;       /* all_mms_lock: list of every mm */
 	/* what fork did, for the birth record */
 	u32 fork_tables_shared, fork_vmas;
@@ -111,6 +112,9 @@ int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared, struct futex_key *key
 /* Resident pages. */
 u64 mm_rss(struct mm *mm);
 void mm_sample_hiwater(struct mm *mm);
+/* A full memory barrier on those of `cpus` that have mm loaded (NULL: that run at all), before it returns. abort_rseq: their threads' sequences begin anew.
+ * => interrupts on */
+void mm_barrier(struct mm *mm, u64 cpus, bool abort_rseq);
 /* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg);
 /* Has current this capability? Defined by vfs, which knows credentials. */

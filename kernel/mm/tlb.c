@@ -1,16 +1,17 @@
 /*
  * TLB flushes. An mm's cpumask names the CPUs that have its root loaded, also lazily (a kernel thread or the idle task runs there). A change of tables
  * is followed by a flush on all of them; a lazy one lets go of the mm instead. One shootdown at a time; the initiator waits with interrupts on, so
- * two CPUs that shoot at each other both make progress. Entry points: tlb_flush_mm, tlb_flush_page, tlb_drop, hook_tlb_ipi.
+ * two CPUs that shoot at each other both make progress. Entry points: tlb_flush_mm, tlb_flush_page, tlb_drop, mm_barrier, hook_tlb_ipi.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/hooks.h"
 #include "lib/bug.h"
 #include "mm/internal.h"
+#include "sched/sched.h"
 #include "sched/spinlock.h"
 #include "sched/thread.h"
 
-enum { FLUSH_ALL, FLUSH_PAGE, FLUSH_DROP };
+enum { FLUSH_ALL, FLUSH_PAGE, FLUSH_DROP, FLUSH_NOTHING, FLUSH_RSEQ };
 
 static DEFINE_SPINLOCK(tlb_lock, RANK_TLB);
 static struct {
@@ -33,8 +34,13 @@ static void let_go(struct mm *mm)
 
 static void flush_here(struct mm *mm, u64 addr, u32 kind)
 {
-	if (this_cpu()->mm_active != mm)
+	if (kind == FLUSH_NOTHING || this_cpu()->mm_active != mm)
 		return;
+	if (kind == FLUSH_RSEQ) {
+		if (current_thread()->mm == mm && (READ_ONCE(current_thread()->flags) & TIF_RSEQ))
+			atomic_or(&current_thread()->flags, TIF_RSEQ_ABORT | TIF_RSEQ_WORK);
+		return;
+	}
 	if (kind == FLUSH_DROP || current_thread()->mm != mm)
 		let_go(mm);
 	else if (kind == FLUSH_PAGE)
@@ -52,17 +58,9 @@ void hook_tlb_ipi(void)
 	__atomic_fetch_and(&request.pending, ~me, __ATOMIC_SEQ_CST);
 }
 
-static void flush(struct mm *mm, u64 addr, u32 kind)
+/* Has `others` do it, and waits until they have. */
+static void shoot(struct mm *mm, u64 addr, u32 kind, u64 others)
 {
-	u64 f = irq_save();
-	u64 me = BIT(cpu_id());
-	smp_mb();
-	u64 others = READ_ONCE(mm->cpumask) & ~me;
-	if (kind == FLUSH_DROP || (mm->cpumask & me))
-		flush_here(mm, addr, kind);
-	irq_restore(f);
-	if (likely(!others))
-		return;
 	BUG_ON(!irqs_enabled());
 	spin_lock(&tlb_lock);
 	request.mm = mm;
@@ -74,6 +72,20 @@ static void flush(struct mm *mm, u64 addr, u32 kind)
 	while (__atomic_load_n(&request.pending, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	spin_unlock(&tlb_lock);
+}
+
+static void flush(struct mm *mm, u64 addr, u32 kind)
+{
+	u64 f = irq_save();
+	u64 me = BIT(cpu_id());
+	smp_mb();
+	u64 others = READ_ONCE(mm->cpumask) & ~me;
+	if (kind == FLUSH_DROP || (mm->cpumask & me))
+		flush_here(mm, addr, kind);
+	irq_restore(f);
+	if (likely(!others))
+		return;
+	shoot(mm, addr, kind, others);
 }
 
 /* Is mm loaded by this thread's own CPU and no other? After the barrier that makes the changed tables visible to a CPU that loads them now. */
@@ -100,3 +112,13 @@ void tlb_flush_page(struct mm *mm, u64 addr)
 }
 
 void tlb_drop(struct mm *mm) { flush(mm, 0, FLUSH_DROP); }
+
+void mm_barrier(struct mm *mm, u64 cpus, bool abort_rseq)
+{
+	u64 f = irq_save();
+	smp_mb();
+	u64 others = (mm ? READ_ONCE(mm->cpumask) : sched_cpus()) & cpus & ~BIT(cpu_id());
+	irq_restore(f);
+	if (others)
+		shoot(mm, 0, abort_rseq ? FLUSH_RSEQ : FLUSH_NOTHING, others);
+}

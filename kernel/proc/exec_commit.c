@@ -8,6 +8,7 @@
 #include "proc/exec.h"
 #include "proc/internal.h"
 #include "proc/ptrace.h"
+#include "proc/rseq.h"
 #include "proc/trace_points.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
@@ -262,6 +263,7 @@ int exec_commit(struct exec *e)
 	switch_mm(e);
 	delete_posix_timers(t->signal);
 	ptrace_reset_debug();
+	rseq_forget(t);
 	t->pf &= ~(PF_FORKNOEXEC | PF_KTHREAD | PF_NO_SETAFFINITY | PF_RANDOMIZE);
 	t->pf |= e->randomize ? PF_RANDOMIZE : 0;
 	fdtable_close_on_exec();

@@ -11,15 +11,17 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "proc/exec.h"
+#include "proc/rseq.h"
 #include "proc/signal.h"
 #include "sched/sched.h"
+#include "uapi/newer.h"
 
 #define MAX_STRING 131072UL
 #define MIN_BUDGET 131072UL
 #define MAX_BUDGET (6UL << 20)
 #define MAX_SLOTS 500000U /* more cannot pay for its pointers, whatever the limits */
 #define STACK_EXPAND 131072UL
-#define AUX_PAIRS 20
+#define AUX_PAIRS 22
 
 /* --- counting ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -314,6 +316,8 @@ static u64 *fill_auxv(const struct exec *e, u64 *p, u64 random, u64 platform)
 	p = aux(p, AT_HWCAP2, arch_hwcap2());
 	p = aux(p, AT_EXECFN, e->stack_top - e->args.execfn);
 	p = aux(p, AT_PLATFORM, platform);
+	p = aux(p, AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE);
+	p = aux(p, AT_RSEQ_ALIGN, RSEQ_ALIGN);
 	return aux(p, AT_NULL, 0);
 }
 

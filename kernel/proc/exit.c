@@ -316,6 +316,7 @@ static void mm_release(struct task *t)
 		exit_robust_list(t);
 		t->robust_list = 0;
 	}
+	futex_pi_release(t);
 	if (t->clear_child_tid) {
 		if (t->mm && atomic_read(&t->mm->users) > 1) {
 			(void)put_user((s32)0, t->clear_child_tid); /* a bad pointer is the user's own loss */
@@ -332,7 +333,11 @@ static void mm_release(struct task *t)
 	}
 }
 
-void exec_mm_release(struct task *t) { mm_release(t); }
+void exec_mm_release(struct task *t)
+{
+	mm_release(t);
+	t->pi_gone = false; /* whoever it is from now on may own locks again */
+}
 void exit_mm_release(struct task *t) { mm_release(t); }
 
 /* --- the end ---------------------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * Futexes. Entry points: sys_futex, sys_set_robust_list, sys_get_robust_list, exit_robust_list, futex_wake_addr.
+ * Futexes. Entry points: sys_futex, sys_set_robust_list, sys_get_robust_list, exit_robust_list, futex_wake_addr; for its neighbours futex.h.
  *
  * A waiter queues itself in the bucket of its key with the bucket locked, checks the word under that lock, and sleeps. A waker takes the same lock
  * after the word has changed, so either the waiter sees the new value or the waker sees the waiter. The word is read with page faults disabled; if
@@ -8,46 +8,29 @@
  * A waiter's record lies on its stack. It leaves only after it has taken the lock of its bucket once more, so a waker may use the record as long
  * as it holds the lock. Requeueing moves the record to another bucket (both locked, in the order of their addresses).
  *
- * Priority inheritance (FUTEX_LOCK_PI and its kin) is not there: ENOSYS, upon which C libraries report ENOTSUP for such mutexes.
+ * Locks with priority inheritance are futex_pi.c, several words at once futex_multi.c.
  */
-#include <linux/futex.h>
 #include <linux/time_types.h>
 
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
+#include "proc/futex.h"
 #include "proc/internal.h"
 #include "proc/ptrace.h"
 #include "sched/kernel_time.h"
 
-#ifndef FUTEX_LOCK_PI2
-#define FUTEX_LOCK_PI2 13
-#endif
 #define BUCKETS 256
 #define ROBUST_LIST_MAX 2048
 
-struct futex_bucket {
-	struct spinlock lock;     /* RANK_FUTEX */
-	struct list_head waiters; /* lock */
-} __aligned(64);
 static struct futex_bucket buckets[BUCKETS];
 
-struct futex_waiter {
-	struct list_head node;         /* bucket lock; self-linked once woken */
-	struct futex_bucket *bucket;   /* lock of the bucket it names, and of the new one, to change */
-	struct futex_key key;          /* bucket lock */
-	struct thread *thread;
-	u32 bitset;
-};
-
-static struct futex_bucket *bucket_of(const struct futex_key *k)
+struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 {
 	u64 h = (k->a ^ (k->b >> 2) * 0x9e3779b97f4a7c15UL) * 0x9e3779b97f4a7c15UL;
 	return &buckets[h >> 56];
 }
 
-static bool same_key(const struct futex_key *a, const struct futex_key *b) { return a->a == b->a && a->b == b->b; }
-
-static int get_key(uaddr_t addr, bool shared, struct futex_key *key)
+int futex_get_key(uaddr_t addr, bool shared, struct futex_key *key)
 {
 	if (addr & 3)
 		return -EINVAL;
@@ -65,13 +48,17 @@ static void wake_waiter(struct futex_waiter *w)
 	wake_up_thread(w->thread);
 }
 
-/* => bucket lock */
+/* => bucket lock. How many were woken, or -EINVAL: somebody there waits for another kind of wake. */
 static int wake_in_bucket(struct futex_bucket *b, const struct futex_key *key, int n, u32 bitset)
 {
 	struct futex_waiter *w, *tmp;
 	int woken = 0;
 	list_for_each_safe(w, tmp, &b->waiters, node) {
-		if (!same_key(&w->key, key) || !(w->bitset & bitset))
+		if (!futex_same_key(&w->key, key))
+			continue;
+		if (unlikely(w->pi))
+			return -EINVAL;
+		if (!(w->bitset & bitset))
 			continue;
 		wake_waiter(w);
 		if (++woken >= n)
@@ -80,16 +67,18 @@ static int wake_in_bucket(struct futex_bucket *b, const struct futex_key *key, i
 	return woken;
 }
 
-static int futex_wake(uaddr_t addr, bool shared, int n, u32 bitset)
+int futex_wake(uaddr_t addr, bool shared, int n, u32 bitset)
 {
 	struct futex_key key;
 	if (!bitset)
 		return -EINVAL;
-	int err = get_key(addr, shared, &key);
+	int err = futex_get_key(addr, shared, &key);
 	if (err)
 		return err;
-	struct futex_bucket *b = bucket_of(&key);
+	struct futex_bucket *b = futex_bucket_of(&key);
 	smp_mb(); /* the caller's store to the word comes before the look at the list */
+	if (unlikely(futex_pi_busy(&key)))
+		return -EINVAL;
 	if (list_empty(&b->waiters))
 		return 0;
 	spin_lock(&b->lock);
@@ -102,15 +91,14 @@ int futex_wake_addr(uaddr_t addr, int n, bool shared) { return futex_wake(addr, 
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------------------------- */
 
-/* Queues w if the word still holds val. 0; -EAGAIN: another value; -EFAULT. */
-static int wait_setup(struct futex_waiter *w, uaddr_t addr, bool shared, u32 val)
+int futex_wait_setup(struct futex_waiter *w, uaddr_t addr, bool shared, u32 val)
 {
 	u32 now;
 	for (;;) {
-		int err = get_key(addr, shared, &w->key);
+		int err = futex_get_key(addr, shared, &w->key);
 		if (err)
 			return err;
-		struct futex_bucket *b = w->bucket = bucket_of(&w->key);
+		struct futex_bucket *b = w->bucket = futex_bucket_of(&w->key);
 		spin_lock(&b->lock);
 		/* Queued first, then (set_current_state is a full barrier) the word: futex_wake looks at the list without the lock after the word has
 		 * changed, so one of the two sees the other. */
@@ -131,8 +119,7 @@ static int wait_setup(struct futex_waiter *w, uaddr_t addr, bool shared, u32 val
 	}
 }
 
-/* Takes w off its bucket, wherever it was requeued to. True when it had been woken before. */
-static bool wait_leave(struct futex_waiter *w)
+bool futex_wait_leave(struct futex_waiter *w)
 {
 	for (;;) {
 		struct futex_bucket *b = READ_ONCE(w->bucket);
@@ -147,7 +134,17 @@ static bool wait_leave(struct futex_waiter *w)
 	}
 }
 
-/* deadline: ns of clock_mono, ~0 = none. 0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EFAULT ... */
+bool futex_sleep(u64 deadline)
+{
+	if (deadline == FUTEX_FOREVER) {
+		schedule();
+		return false;
+	}
+	u64 now = clock_mono();
+	return now >= deadline || schedule_timeout(deadline - now) == 0;
+}
+
+/* deadline: ns of clock_mono. 0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EFAULT ... */
 static int futex_wait(uaddr_t addr, bool shared, u32 val, u64 deadline, u32 bitset)
 {
 	struct futex_waiter w = { .thread = current_thread(), .bitset = bitset };
@@ -155,22 +152,16 @@ static int futex_wait(uaddr_t addr, bool shared, u32 val, u64 deadline, u32 bits
 		return -EINVAL;
 	for (;;) {
 		list_init(&w.node);
-		int err = wait_setup(&w, addr, shared, val);
+		int err = futex_wait_setup(&w, addr, shared, val);
 		if (err)
 			return err;
 		bool late = false;
-		if (!list_empty(&w.node) && !signal_pending()) {
-			if (deadline == ~0UL) {
-				schedule();
-			} else {
-				u64 now = clock_mono();
-				late = now >= deadline || schedule_timeout(deadline - now) == 0;
-			}
-		}
+		if (!list_empty(&w.node) && !signal_pending())
+			late = futex_sleep(deadline);
 		set_current_state(TASK_RUNNING);
-		if (wait_leave(&w))
+		if (futex_wait_leave(&w))
 			return 0;
-		if (late || (deadline != ~0UL && clock_mono() >= deadline))
+		if (late || (deadline != FUTEX_FOREVER && clock_mono() >= deadline))
 			return -ETIMEDOUT;
 		if (signal_pending())
 			return -ERESTARTSYS;
@@ -189,11 +180,10 @@ static long futex_wait_restart(struct task *t)
 	return err;
 }
 
-/* With a deadline a signal without a handler resumes the wait for what is left of it; a handler ends it. */
-static long wait_restartable(uaddr_t addr, bool shared, u32 val, u64 deadline, u32 bitset)
+long futex_wait_restartable(uaddr_t addr, bool shared, u32 val, u64 deadline, u32 bitset)
 {
 	int err = futex_wait(addr, shared, val, deadline, bitset);
-	if (err != -ERESTARTSYS || deadline == ~0UL)
+	if (err != -ERESTARTSYS || deadline == FUTEX_FOREVER)
 		return err;
 	current->restart.arg[0] = addr;
 	current->restart.arg[1] = val;
@@ -223,7 +213,7 @@ static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 		spin_unlock(&b->lock);
 }
 
-/* => both locks */
+/* => both locks. How many were moved, or -EINVAL. */
 static int move_waiters(struct futex_bucket *from, const struct futex_key *k1, struct futex_bucket *to, const struct futex_key *k2, int n)
 {
 	struct futex_waiter *w, *tmp;
@@ -231,8 +221,10 @@ static int move_waiters(struct futex_bucket *from, const struct futex_key *k1, s
 	list_for_each_safe(w, tmp, &from->waiters, node) {
 		if (moved >= n)
 			break;
-		if (!same_key(&w->key, k1))
+		if (!futex_same_key(&w->key, k1))
 			continue;
+		if (unlikely(w->pi))
+			return -EINVAL;
 		w->key = *k2;
 		if (from != to) {
 			list_move_tail(&w->node, &to->waiters);
@@ -243,26 +235,26 @@ static int move_waiters(struct futex_bucket *from, const struct futex_key *k1, s
 	return moved;
 }
 
-/* cmp: the word must still hold val3. Returns woken (+ requeued) as Linux counts. */
-static long futex_requeue(uaddr_t a1, uaddr_t a2, bool shared, int nr_wake, int nr_move, bool cmp, u32 val3)
+long futex_requeue(uaddr_t a1, bool shared1, uaddr_t a2, bool shared2, int nr_wake, int nr_move, bool cmp, u32 val3)
 {
 	struct futex_key k1, k2;
 	if (nr_wake < 0 || nr_move < 0)
 		return -EINVAL;
 	for (;;) {
-		int err = get_key(a1, shared, &k1);
+		int err = futex_get_key(a1, shared1, &k1);
 		if (!err)
-			err = get_key(a2, shared, &k2);
+			err = futex_get_key(a2, shared2, &k2);
 		if (err)
 			return err;
-		struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
+		struct futex_bucket *b1 = futex_bucket_of(&k1), *b2 = futex_bucket_of(&k2);
 		u32 now = val3;
 		lock_two(b1, b2);
 		err = cmp ? get_user32_nofault(&now, a1) : 0;
 		long done = -EAGAIN;
 		if (!err && now == val3) {
 			done = nr_wake ? wake_in_bucket(b1, &k1, nr_wake, FUTEX_BITSET_MATCH_ANY) : 0;
-			done += move_waiters(b1, &k1, b2, &k2, nr_move);
+			int moved = done < 0 ? 0 : move_waiters(b1, &k1, b2, &k2, nr_move);
+			done = moved < 0 ? moved : done + moved;
 		}
 		unlock_two(b1, b2);
 		if (!err)
@@ -342,8 +334,7 @@ static int op_on_word(u32 encoded, uaddr_t addr)
 	}
 }
 
-/* Makes the word at addr present and writable, or -EFAULT. */
-static int fault_in_writable(uaddr_t addr)
+int futex_fault_in(uaddr_t addr)
 {
 	u32 v, found;
 	int err = get_user(v, addr);
@@ -354,24 +345,24 @@ static long futex_wake_op(uaddr_t a1, uaddr_t a2, bool shared, int n1, int n2, u
 {
 	struct futex_key k1, k2;
 	for (;;) {
-		int err = get_key(a1, shared, &k1);
+		int err = futex_get_key(a1, shared, &k1);
 		if (!err)
-			err = get_key(a2, shared, &k2);
+			err = futex_get_key(a2, shared, &k2);
 		if (err)
 			return err;
-		struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
+		struct futex_bucket *b1 = futex_bucket_of(&k1), *b2 = futex_bucket_of(&k2);
 		lock_two(b1, b2);
 		long done = op_on_word(encoded, a2);
 		if (done >= 0) {
 			bool second = done;
 			done = wake_in_bucket(b1, &k1, n1, FUTEX_BITSET_MATCH_ANY);
-			if (second)
-				done += wake_in_bucket(b2, &k2, n2, FUTEX_BITSET_MATCH_ANY);
+			int more = second && done >= 0 ? wake_in_bucket(b2, &k2, n2, FUTEX_BITSET_MATCH_ANY) : 0;
+			done = more < 0 ? more : done + more;
 		}
 		unlock_two(b1, b2);
 		if (done != -EFAULT)
 			return done;
-		err = fault_in_writable(a2);
+		err = futex_fault_in(a2);
 		if (err)
 			return err;
 		cond_resched();
@@ -380,29 +371,52 @@ static long futex_wake_op(uaddr_t a1, uaddr_t a2, bool shared, int n1, int n2, u
 
 /* --- the call --------------------------------------------------------------------------------------------------------------------------- */
 
-/* The end of the wait on clock_mono's scale. FUTEX_WAIT: relative; FUTEX_WAIT_BITSET: absolute, of either clock. */
-static int read_deadline(uaddr_t utime, int cmd, bool realtime, u64 *out)
+/* 0 with the time in ns, ~0 = for ever. */
+static int read_time(uaddr_t utime, u64 *ns)
 {
 	struct __kernel_timespec ts;
-	*out = ~0UL;
+	*ns = FUTEX_FOREVER;
 	if (!utime)
 		return 0;
 	if (copy_from_user(&ts, utime, sizeof(ts)))
 		return -EFAULT;
 	if (!timespec_valid(&ts))
 		return -EINVAL;
-	u64 ns = timespec_to_ns(&ts), now = clock_mono();
-	if (ns == ~0UL)
-		return 0;
-	if (cmd == FUTEX_WAIT) {
-		*out = now + ns < now ? ~0UL : now + ns;
-	} else if (realtime) {
-		u64 offset = clock_real_offset();
-		*out = ns > offset ? ns - offset : 0;
-	} else {
-		*out = ns;
-	}
+	*ns = timespec_to_ns(&ts);
 	return 0;
+}
+
+int futex_absolute(uaddr_t utime, bool realtime, u64 *out)
+{
+	int err = read_time(utime, out);
+	if (!err && realtime && *out != FUTEX_FOREVER) {
+		u64 offset = clock_real_offset();
+		*out = *out > offset ? *out - offset : 0;
+	}
+	return err;
+}
+
+static int futex_relative(uaddr_t utime, u64 *out)
+{
+	int err = read_time(utime, out);
+	u64 now = clock_mono();
+	if (!err && *out != FUTEX_FOREVER)
+		*out = now + *out < now ? FUTEX_FOREVER : now + *out;
+	return err;
+}
+
+/* When the wait ends: FUTEX_WAIT is relative, FUTEX_LOCK_PI always on the real-time clock. */
+static int read_deadline(uaddr_t utime, int cmd, bool realtime, u64 *out)
+{
+	*out = FUTEX_FOREVER;
+	switch (cmd) {
+	case FUTEX_WAIT: return futex_relative(utime, out);
+	case FUTEX_LOCK_PI: return futex_absolute(utime, true, out);
+	case FUTEX_WAIT_BITSET:
+	case FUTEX_LOCK_PI2:
+	case FUTEX_WAIT_REQUEUE_PI: return futex_absolute(utime, realtime, out);
+	default: return 0;
+	}
 }
 
 long sys_futex(u64 addr, u64 uop, u64 uval, u64 utime, u64 addr2, u64 uval3)
@@ -412,28 +426,26 @@ long sys_futex(u64 addr, u64 uop, u64 uval, u64 utime, u64 addr2, u64 uval3)
 	u32 val = (u32)uval, val3 = (u32)uval3;
 	int val2 = (int)utime;
 	u64 deadline;
-	if (realtime && cmd != FUTEX_WAIT_BITSET)
+	if (realtime && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
+	int err = read_deadline(utime, cmd, realtime, &deadline);
+	if (err)
+		return err;
 	switch (cmd) {
-	case FUTEX_WAIT:
-		val3 = FUTEX_BITSET_MATCH_ANY;
-		__attribute__((fallthrough));
-	case FUTEX_WAIT_BITSET:;
-		int err = read_deadline(utime, cmd, realtime, &deadline);
-		return err ? err : wait_restartable(addr, shared, val, deadline, val3);
-	case FUTEX_WAKE:
-		val3 = FUTEX_BITSET_MATCH_ANY;
-		__attribute__((fallthrough));
-	case FUTEX_WAKE_BITSET:
-		return futex_wake(addr, shared, (int)val, val3);
-	case FUTEX_REQUEUE:
-		return futex_requeue(addr, addr2, shared, (int)val, val2, false, 0);
-	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(addr, addr2, shared, (int)val, val2, true, val3);
-	case FUTEX_WAKE_OP:
-		return futex_wake_op(addr, addr2, shared, (int)val, val2, val3);
-	default:
-		return -ENOSYS;
+	case FUTEX_WAIT: return futex_wait_restartable(addr, shared, val, deadline, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAIT_BITSET: return futex_wait_restartable(addr, shared, val, deadline, val3);
+	case FUTEX_WAKE: return futex_wake(addr, shared, (int)val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE_BITSET: return futex_wake(addr, shared, (int)val, val3);
+	case FUTEX_REQUEUE: return futex_requeue(addr, shared, addr2, shared, (int)val, val2, false, 0);
+	case FUTEX_CMP_REQUEUE: return futex_requeue(addr, shared, addr2, shared, (int)val, val2, true, val3);
+	case FUTEX_WAKE_OP: return futex_wake_op(addr, addr2, shared, (int)val, val2, val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2: return futex_lock_pi(addr, shared, deadline, false);
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(addr, shared, FUTEX_FOREVER, true);
+	case FUTEX_UNLOCK_PI: return futex_unlock_pi(addr, shared);
+	case FUTEX_WAIT_REQUEUE_PI: return futex_wait_requeue_pi(addr, addr2, shared, val, deadline, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_CMP_REQUEUE_PI: return futex_cmp_requeue_pi(addr, addr2, shared, (int)val, val2, val3);
+	default: return -ENOSYS;
 	}
 }
 
@@ -526,4 +538,5 @@ void futex_init(void)
 		spin_init(&buckets[i].lock, RANK_FUTEX);
 		list_init(&buckets[i].waiters);
 	}
+	futex_pi_init();
 }

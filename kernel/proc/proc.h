@@ -109,6 +109,10 @@ struct multiprocess_signals {
 
 /* --- futexes: futex.c ------------------------------------------------------------------------------------------------------------------- */
 void exit_robust_list(struct task *t);
+/* current leaves its address space: the PI locks it owns go to their next waiters. */
+void futex_pi_release(struct task *t);
+/* t's own scheduling priority changed: those it waits for inherit the new one. Takes locks of RANK_FUTEX_PI. */
+void futex_pi_reprioritize(struct task *t);
 /* Wakes up to n waiters on a word of current's mm. */
 int futex_wake_addr(uaddr_t addr, int n, bool shared);
 

@@ -391,6 +391,16 @@ static long get_syscall_info(struct task *t, u64 room, uaddr_t out)
 	return copy_to_user(out, &i, min(room, size)) ? -EFAULT : (long)size;
 }
 
+static long get_rseq(struct task *t, u64 room, uaddr_t out)
+{
+	struct ptrace_rseq_configuration c;
+	memset(&c, 0, sizeof(c));
+	c.rseq_abi_pointer = t->rseq;
+	c.rseq_abi_size = t->rseq_len;
+	c.signature = t->rseq_sig;
+	return copy_to_user(out, &c, min(room, (u64)sizeof(c))) ? -EFAULT : (long)sizeof(c);
+}
+
 static long regset(struct task *t, long request, u32 note, uaddr_t uiov)
 {
 	struct iovec v;
@@ -437,6 +447,7 @@ static long examine(struct task *t, long request, u64 addr, u64 data)
 	case PTRACE_PEEKSIGINFO: return peek_siginfo(t, addr, data);
 	case PTRACE_GETSIGMASK: return get_sigmask(t, addr, data);
 	case PTRACE_SETSIGMASK: return set_sigmask(t, addr, data);
+	case PTRACE_GET_RSEQ_CONFIGURATION: return get_rseq(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO: return get_syscall_info(t, addr, data);
 	default: return -EIO;
 	}

@@ -13,6 +13,7 @@
 
 #include "arch/x86_64/hooks.h"
 #include "proc/ptrace.h"
+#include "proc/rseq.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
 #include "sched/sched.h"
@@ -281,7 +282,7 @@ static void handle_signal(struct ksignal *k, struct regs *regs)
 	/* The frame shows the program's own flags; the tracer goes on stepping from the handler's first instruction. */
 	if (unlikely(stepping))
 		ptrace_single_step(t, false);
-	if (setup_rt_frame(k, regs)) {
+	if (!rseq_signal(regs) || setup_rt_frame(k, regs)) {
 		force_sigsegv(k->sig);
 		return;
 	}
@@ -318,14 +319,20 @@ void hook_exit_to_user(struct regs *regs)
 		if (!work)
 			return;
 		irq_enable();
-		if (work & TIF_NEED_RESCHED)
+		if (work & TIF_NEED_RESCHED) {
+			/* The one place where user mode is preempted. */
+			if (READ_ONCE(t->flags) & TIF_RSEQ)
+				atomic_or(&t->flags, TIF_RSEQ_ABORT | TIF_RSEQ_WORK);
 			schedule();
+		}
 		trace_pace();
 		if (work & TIF_NOTIFY)
 			task_work_run();
 		/* Also after mere task work: it may have broken off a system call that is to be restarted. */
 		if (work & (TIF_SIGPENDING | TIF_NOTIFY))
 			do_signal(regs);
+		if (work & TIF_RSEQ_WORK)
+			rseq_resume(regs);
 		irq_disable();
 	}
 }

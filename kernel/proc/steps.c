@@ -26,6 +26,7 @@
 #include <linux/sched.h>
 
 #include "lib/string.h"
+#include "proc/rseq.h"
 #include "mm/slab.h"
 #include "uapi/newer.h"
 
@@ -352,6 +353,7 @@ static int copy_thread(struct task *child, struct birth *b)
 	bool set_tls = a->flags & CLONE_SETTLS;
 	if (set_tls && a->tls >= TASK_SIZE_MAX)
 		return -EPERM;
+	rseq_fork(child, a->flags & CLONE_VM);
 	arch_copy_regs(task_thread(child), current_regs(), a->stack, set_tls, a->tls);
 	if (unlikely(READ_ONCE(current->flags) & TIF_FORCED_TF))
 		arch_user_regs(&child->arch)->flags &= ~0x100UL; /* TF: the tracer steps the parent, not the child */

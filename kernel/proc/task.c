@@ -111,6 +111,10 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->jobctl = 0;
 	t->pdeath_signal = 0;
 	t->vfork_done = NULL;
+	list_init(&t->pi_owned);
+	t->pi_waiting = NULL;
+	t->pi_gone = false;
+	t->rseq = 0;
 	t->robust_list = 0;
 	t->robust_len = 0;
 	t->default_timer_slack_ns = t->timer_slack_ns;

@@ -103,7 +103,7 @@ void rq_attach(struct rq *rq, struct thread *t, u64 now)
 	bool preempt;
 	if (unlikely(is_rt(se))) {
 		rt_insert(rq, se, false);
-		preempt = se->rt_prio > rq->curr->se.rt_prio;
+		preempt = se->prio > rq->curr->se.prio;
 	} else {
 		fair_insert(rq, se);
 		preempt = rq->fair_curr ? fair_preempts(rq, se) : rq->curr == rq->idle;
@@ -134,7 +134,7 @@ void sched_requeue(struct thread *t)
 
 /* --- waking ----------------------------------------------------------------------------------------------------------------------------- */
 
-u8 thread_priority(const struct thread *t) { return (u8)(is_rt(&t->se) ? 99 - t->se.rt_prio : 120 + t->se.nice); }
+u8 thread_priority(const struct thread *t) { return (u8)(is_rt(&t->se) ? 99 - t->se.prio : 120 + t->se.nice); }
 
 static void __cold trace_wakeup(const struct thread *t, u32 cpu, bool first)
 {
@@ -282,6 +282,8 @@ static void change_current(struct rq *rq, struct thread *next, u64 now)
 	rq->curr = next;
 	next->se.on_cpu = true;
 	next->se.exec_start = now;
+	if (unlikely((next->flags & TIF_RSEQ) && next->rseq_cpu != rq->cpu))
+		atomic_or(&next->flags, TIF_RSEQ_WORK);
 }
 
 void sched_finish_switch(struct thread *prev)
@@ -392,7 +394,7 @@ void sched_fork(struct thread *child)
 	struct sched_entity *se = &child->se;
 	*se = (struct sched_entity){ .affinity = from->affinity, .cpu = cpu_id(), .policy = from->policy, .rt_prio = from->rt_prio, .nice = from->nice };
 	if (from->reset_on_fork) {
-		if (is_rt(se)) {
+		if (se->rt_prio) {
 			se->policy = SCHED_NORMAL;
 			se->rt_prio = 0;
 			se->nice = 0;
@@ -401,6 +403,7 @@ void sched_fork(struct thread *child)
 	}
 	if (current_thread()->flags & TIF_IDLE)
 		se->affinity = ~0UL;
+	se->prio = se->rt_prio; /* what it borrows stays behind */
 	se->weight = fair_weight(se->policy, se->nice);
 	list_init(&se->rt_node);
 	child->held_mutexes = 0;
@@ -470,7 +473,7 @@ static void tick_rt(struct rq *rq, u64 now)
 	struct sched_entity *se = &rq->curr->se;
 	if (is_rt(se)) {
 		if (se->policy == SCHED_RR && se->slice_used >= RR_SLICE_NS) {
-			bool alone = rt_is_last(rq, se) && list_first(&rq->rt[se->rt_prio], struct sched_entity, rt_node) == se;
+			bool alone = rt_is_last(rq, se) && list_first(&rq->rt[se->prio], struct sched_entity, rt_node) == se;
 			rt_rotate(rq, se);
 			if (!alone)
 				rq_resched(rq);

@@ -49,7 +49,7 @@ extern struct rq run_queues[NR_CPUS];
 extern u64 sched_online;
 
 static inline struct rq *this_rq(void) { return &run_queues[cpu_id()]; }
-static inline bool is_rt(const struct sched_entity *se) { return se->rt_prio != 0; }
+static inline bool is_rt(const struct sched_entity *se) { return se->prio != 0; }
 static inline struct thread *thread_of(struct sched_entity *se) { return container_of(se, struct thread, se); }
 
 /* core.c; all with the lock of rq held and interrupts off */

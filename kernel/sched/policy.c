@@ -42,6 +42,7 @@ static void set_fields(struct sched_entity *se, u8 policy, u8 rt_prio, s8 nice, 
 	u32 old = se->weight;
 	se->policy = policy;
 	se->rt_prio = rt_prio;
+	se->prio = max(rt_prio, se->boost);
 	se->nice = nice;
 	se->reset_on_fork = reset_on_fork;
 	se->slice_used = 0;
@@ -49,7 +50,24 @@ static void set_fields(struct sched_entity *se, u8 policy, u8 rt_prio, s8 nice, 
 	fair_rescale_lag(se, old);
 }
 
-void sched_set_policy(struct thread *t, u8 policy, u8 rt_prio, s8 nice, bool reset_on_fork)
+/* What is to become of an entity. */
+struct change {
+	u8 policy, rt_prio, boost;
+	s8 nice;
+	bool reset_on_fork, only_boost;
+};
+static void apply(struct sched_entity *se, const struct change *c)
+{
+	if (c->only_boost) {
+		se->boost = c->boost;
+		se->prio = max(se->rt_prio, c->boost);
+	} else {
+		set_fields(se, c->policy, c->rt_prio, c->nice, c->reset_on_fork);
+	}
+}
+
+/* Takes t off its queue, changes its entity, puts it back where it belongs now. */
+static void change_entity(struct thread *t, const struct change *c)
 {
 	u64 flags = irq_save();
 	struct rq *rq = lock_thread_rq(t);
@@ -59,7 +77,7 @@ void sched_set_policy(struct thread *t, u8 policy, u8 rt_prio, s8 nice, bool res
 	rq_charge(rq, now);
 	if (queued)
 		rq_detach(rq, t);
-	set_fields(se, policy, rt_prio, nice, reset_on_fork);
+	apply(se, c);
 	if (queued && !is_rt(se))
 		fair_place(rq, se, FAIR_WAKE);
 	if (queued && running) {
@@ -74,6 +92,19 @@ void sched_set_policy(struct thread *t, u8 policy, u8 rt_prio, s8 nice, bool res
 		rq_attach(rq, t, now);
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_set_policy(struct thread *t, u8 policy, u8 rt_prio, s8 nice, bool reset_on_fork)
+{
+	struct change c = { .policy = policy, .rt_prio = rt_prio, .nice = nice, .reset_on_fork = reset_on_fork };
+	change_entity(t, &c);
+}
+
+void sched_set_boost(struct thread *t, u8 boost)
+{
+	struct change c = { .boost = boost, .only_boost = true };
+	if (t->se.boost != boost)
+		change_entity(t, &c);
 }
 
 u64 sched_cpus(void) { return READ_ONCE(sched_online); }

@@ -11,7 +11,7 @@
 
 void rt_insert(struct rq *rq, struct sched_entity *se, bool head)
 {
-	u32 p = se->rt_prio;
+	u32 p = se->prio;
 	if (head)
 		list_add(&se->rt_node, &rq->rt[p]);
 	else
@@ -22,7 +22,7 @@ void rt_insert(struct rq *rq, struct sched_entity *se, bool head)
 
 void rt_remove(struct rq *rq, struct sched_entity *se)
 {
-	u32 p = se->rt_prio;
+	u32 p = se->prio;
 	list_del(&se->rt_node);
 	if (list_empty(&rq->rt[p]))
 		rq->rt_bits[p / 64] &= ~(1UL << (p % 64));
@@ -51,8 +51,8 @@ void rt_charge(struct rq *rq, struct sched_entity *se, u64 delta, u64 now)
 
 void rt_rotate(struct rq *rq, struct sched_entity *se)
 {
-	list_move_tail(&se->rt_node, &rq->rt[se->rt_prio]);
+	list_move_tail(&se->rt_node, &rq->rt[se->prio]);
 	se->slice_used = 0;
 }
 
-bool rt_is_last(const struct rq *rq, const struct sched_entity *se) { return se->rt_node.next == &rq->rt[se->rt_prio]; }
+bool rt_is_last(const struct rq *rq, const struct sched_entity *se) { return se->rt_node.next == &rq->rt[se->prio]; }

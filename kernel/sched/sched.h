@@ -47,6 +47,8 @@ void sched_exit(void) __noreturn;
 int sched_set_affinity(struct thread *t, u64 mask);
 /* policy/prio/nice as checked by the caller. */
 void sched_set_policy(struct thread *t, u8 policy, u8 rt_prio, s8 nice, bool reset_on_fork);
+/* Priority inheritance: t runs at least at real-time priority `boost` (0 = only its own counts) until this is called again. */
+void sched_set_boost(struct thread *t, u8 boost);
 /* exec: a good moment to move to the least loaded CPU. */
 void sched_exec(void);
 /* The CPU a thread runs or last ran on. */

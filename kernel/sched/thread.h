@@ -17,7 +17,8 @@
 #define TIF_SIGPENDING BIT(1)   /* a signal, stop or job-control request may be deliverable: proc/signal.c decides */
 #define TIF_NOTIFY BIT(2)       /* task work queued */
 #define TIF_TRACE BIT(9)        /* its CPU's trace ring is filling up: it is to wait for the reader, sched/trace_pace.h */
-#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE)
+#define TIF_RSEQ_WORK BIT(12)   /* a registered rseq area is out of date, or a sequence may have to be aborted */
+#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE | TIF_RSEQ_WORK)
 #define TIF_KILLED BIT(3)       /* SIGKILL is pending (or the group exits): killable sleeps end. Never cleared */
 #define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
 #define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */
@@ -25,6 +26,8 @@
 #define TIF_SYSCALL_TRACE BIT(7) /* a tracer is to be told of the ends of system calls: hook_syscall_exit() */
 #define TIF_SINGLESTEP BIT(8)    /* a tracer steps it */
 #define TIF_FORCED_TF BIT(10)     /* the trap flag in its registers is the tracer's doing, not its own */
+#define TIF_RSEQ BIT(11)         /* it has registered an rseq area */
+#define TIF_RSEQ_ABORT BIT(13)   /* it was interrupted: a sequence it is in must begin anew */
 
 /* thread->state. RUNNING covers "on a run queue". */
 #define TASK_RUNNING 0u
@@ -54,6 +57,8 @@ struct sched_entity {
 	s8 nice;                  /* q  -20 .. 19 */
 	u8 policy;                /* q  SCHED_NORMAL, FIFO, RR, BATCH, IDLE */
 	u8 rt_prio;               /* q  1 .. 99 for FIFO/RR */
+	u8 boost;                 /* q  the priority it inherits from who waits for its locks, 0 = none */
+	u8 prio;                  /* q  the higher of the two: what it is scheduled by */
 	bool reset_on_fork;       /* q */
 	bool on_rq;               /* q  runnable: queued or running */
 	bool load_sleep;          /* q  sleeps uninterruptibly, so counts in the load average */
@@ -91,6 +96,7 @@ struct thread {
 	char comm[16];               /* t  */
 	u64 maj_faults, min_faults;  /* o */
 	u64 saved_sigmask;           /* o  with TIF_RESTORE_SIGMASK: sigsuspend, ppoll ... */
+	u32 rseq_cpu;                /* o  with TIF_RSEQ: the CPU number that user space was told */
 	u32 uaccess_disabled;        /* o  > 0: a fault on user memory must not sleep but fail */
 	struct mutex *held_mutex[8]; /* o  debug: sleeping locks held */
 	u32 held_mutexes;            /* o */

@@ -30,4 +30,9 @@
 #define NS_GET_TGID_IN_PIDNS 0x8004b709u
 #endif
 
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN 28
+#endif
+
 #endif

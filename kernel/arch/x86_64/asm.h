@@ -26,7 +26,7 @@
 /* struct thread */
 #define THREAD_KSP 0
 #define THREAD_FLAGS_OFFSET 80
-#define THREAD_WORK_MASK 0x207
+#define THREAD_WORK_MASK 0x1207
 #define THREAD_EXIT_TRACE 0x80 /* TIF_SYSCALL_TRACE */
 
 /* Numbers from here on are in no table. */
