@@ -2,7 +2,9 @@
 #include "fs/procfs.h"
 
 #include "lib/format.h"
+#include "lib/string.h"
 #include "proc/ns.h"
+#include "sched/timer.h"
 
 struct ns_link {
 	enum ns_kind kind;
@@ -40,12 +42,93 @@ static int ns_text(const struct proc_node *n, char *buf, size_t size)
 const struct proc_entry proc_ns_dir[PROC_NS_NR] = {
 	NS_LINK("mnt", NS_MNT, false),
 	NS_LINK("uts", NS_UTS, false),
+	NS_LINK("net", NS_NET, false),
 	NS_LINK("pid", NS_PID, false),
 	NS_LINK("pid_for_children", NS_PID, true),
 	NS_LINK("user", NS_USER, false),
+	NS_LINK("time", NS_TIME, false),
+	NS_LINK("time_for_children", NS_TIME, true),
 };
 
 int proc_may_list_ns(const struct proc_node *n) { return task_may_access(n->task, false) ? 0 : -EACCES; }
+
+/* --- time namespaces --------------------------------------------------------------------------------------------------------------------- */
+
+static void put_offset(struct text *t, const char *name, s64 ns)
+{
+	s64 sec = ns / (s64)NSEC_PER_SEC, rest = ns % (s64)NSEC_PER_SEC;
+	if (rest < 0) {
+		sec--;
+		rest += (s64)NSEC_PER_SEC;
+	}
+	text_printf(t, "%-10s %10lld %9lld\n", name, (long long)sec, (long long)rest);
+}
+
+int proc_show_timens(struct text *t, const struct proc_node *n)
+{
+	struct ns_common *c = task_ns(n->task, NS_TIME, true);
+	if (!c)
+		return -ESRCH;
+	const struct time_namespace *ns = container_of(c, struct time_namespace, common);
+	put_offset(t, "monotonic", ns->mono);
+	put_offset(t, "boottime", ns->boot);
+	ns_put(c);
+	return 0;
+}
+
+/* The next word of *s, cut off; NULL at the end. */
+static char *word(char **s)
+{
+	char *p = *s, *w;
+	while (*p == ' ' || *p == '\t')
+		p++;
+	w = p;
+	while (*p && *p != ' ' && *p != '\t')
+		p++;
+	if (*p)
+		*p++ = 0;
+	*s = p;
+	return *w ? w : NULL;
+}
+
+/* "monotonic|boottime|1|7 SECONDS NANOSECONDS" */
+static int parse_offset(char *line, struct time_offset *o)
+{
+	char *clock = word(&line), *sec = word(&line), *nsec = word(&line);
+	u64 s, ns;
+	if (!nsec)
+		return -EINVAL;
+	bool mono = !strcmp(clock, "monotonic") || !strcmp(clock, "1");
+	o->boot = !strcmp(clock, "boottime") || !strcmp(clock, "7");
+	bool neg = *sec == '-';
+	if ((!mono && !o->boot) || str_to_u64(sec + neg, 10, &s) || s > INT64_MAX || str_to_u64(nsec, 10, &ns) || ns >= NSEC_PER_SEC)
+		return -EINVAL;
+	o->sec = neg ? -(s64)s : (s64)s;
+	o->nsec = (s64)ns;
+	return 0;
+}
+
+int proc_store_timens(const struct proc_node *n, const struct cred *opener, char *buf, size_t len)
+{
+	struct time_offset off[2];
+	u32 nr = 0;
+	for (char *line = buf, *next; line && nr < ARRAY_SIZE(off); line = next) {
+		next = strchr(line, '\n');
+		if (next) {
+			*next++ = 0;
+			next = *next ? next : NULL;
+		}
+		int err = parse_offset(line, &off[nr++]);
+		if (err)
+			return err;
+	}
+	struct ns_common *c = task_ns(n->task, NS_TIME, true);
+	if (!c)
+		return -ESRCH;
+	int err = time_ns_set_offsets(container_of(c, struct time_namespace, common), opener, off, nr);
+	ns_put(c);
+	return err;
+}
 
 /* --- user namespaces -------------------------------------------------------------------------------------------------------------------- */
 

@@ -298,6 +298,7 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		{ .name = "setgroups", .mode = S_IFREG | 0644, .show = proc_show_setgroups, .store_as = proc_store_setgroups,                            \
 		  .may_write = proc_may_write_setgroups },                                                                                               \
 		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                            \
+		{ .name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_show_timens, .store_as = proc_store_timens },                           \
 		PROC_TEXT("schedstat", 0444, show_schedstat),                                                                                            \
 		PROC_TEXT("timerslack_ns", 0444, show_slack),                                                                                            \
 		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },                                             \

@@ -100,14 +100,14 @@ static int show_stat(struct text *t, const struct proc_node *n)
 		cpu_line(t, name, u, s, i);
 	}
 	text_printf(t, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %llu\nprocs_blocked %u\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(unsigned long long)sched_context_switches(), (unsigned long long)((clock_real() - clock_mono()) / NSEC_PER_SEC),
+		(unsigned long long)sched_context_switches(), (unsigned long long)((clock_real() - clock_mono() - (u64)my_clock_offset(true)) / NSEC_PER_SEC),
 		(unsigned long long)READ_ONCE(total_forks), (unsigned long long)max(sched_nr_running(), 1UL), count_blocked());
 	return 0;
 }
 
 static int show_uptime(struct text *t, const struct proc_node *n)
 {
-	u64 now = clock_mono(), idle = 0, u, s, i;
+	u64 now = clock_mono() + (u64)my_clock_offset(true), idle = 0, u, s, i;
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		sched_cpu_stat(cpu, &u, &s, &i);
 		idle += i;

@@ -118,7 +118,7 @@ static void put_times(struct text *t, struct task *task, const struct snapshot *
 	int nice = task->se.nice, prio = task->se.prio ? -1 - task->se.prio : 20 + nice;
 	text_printf(t, " %llu %llu %llu %llu %llu %llu %llu %llu %d %d %u 0 %llu", (ull)s->min_flt, (ull)s->cmin_flt, (ull)s->maj_flt, (ull)s->cmaj_flt,
 		(ull)(s->utime / NS_PER_TICK), (ull)(s->stime / NS_PER_TICK), (ull)(s->cutime / NS_PER_TICK), (ull)(s->cstime / NS_PER_TICK), prio, nice,
-		s->threads, (ull)(task->start_time / NS_PER_TICK));
+		s->threads, (ull)((task->start_time + (u64)my_clock_offset(true)) / NS_PER_TICK));
 }
 
 static int put_stat(struct text *t, const struct proc_node *n, bool whole)

@@ -87,12 +87,14 @@ int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 /* --- proc_ns.c ---------------------------------------------------------------------------------------------------------------------------- */
-#define PROC_NS_NR 5
+#define PROC_NS_NR 8
 extern const struct proc_entry proc_ns_dir[PROC_NS_NR];
 int proc_may_list_ns(const struct proc_node *n);
 /* e->data: enum idmap_which */
 int proc_show_idmap(struct text *t, const struct proc_node *n);
 int proc_store_idmap(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+int proc_show_timens(struct text *t, const struct proc_node *n);
+int proc_store_timens(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
 int proc_show_setgroups(struct text *t, const struct proc_node *n);
 int proc_store_setgroups(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
 int proc_may_write_setgroups(const struct proc_node *n);

@@ -389,11 +389,14 @@ static int read_time(uaddr_t utime, u64 *ns)
 int futex_absolute(uaddr_t utime, bool realtime, u64 *out)
 {
 	int err = read_time(utime, out);
-	if (!err && realtime && *out != FUTEX_FOREVER) {
-		u64 offset = clock_real_offset();
+	if (err || *out == FUTEX_FOREVER)
+		return err;
+	u64 offset = clock_real_offset();
+	if (realtime)
 		*out = *out > offset ? *out - offset : 0;
-	}
-	return err;
+	else
+		*out = host_time(*out, false);
+	return 0;
 }
 
 static int futex_relative(uaddr_t utime, u64 *out)

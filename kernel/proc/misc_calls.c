@@ -31,7 +31,7 @@ long sys_sysinfo(u64 ubuf)
 	mem_info(&mi);
 	sched_loadavg(load);
 	memset(&si, 0, sizeof(si));
-	si.uptime = (s64)((clock_mono() + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+	si.uptime = (s64)((clock_mono() + (u64)my_clock_offset(true) + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	for (u32 i = 0; i < 3; i++)
 		si.loads[i] = load[i] << 5; /* 11 to 16 fraction bits */
 	si.totalram = mi.total * PAGE_SIZE;

@@ -95,4 +95,18 @@ int user_ns_write_setgroups(struct user_namespace *ns, const char *text);
 /* May setgroups(2) be called in ns? */
 bool user_ns_may_setgroups(const struct user_namespace *ns);
 
+/* --- net_ns.c --------------------------------------------------------------------------------------------------------------------------- */
+extern const struct ns_ops net_ns_ops;
+
+/* --- time_ns.c -------------------------------------------------------------------------------------------------------------------------- */
+extern const struct ns_ops time_ns_ops;
+struct time_offset {
+	bool boot; /* CLOCK_BOOTTIME, else CLOCK_MONOTONIC */
+	s64 sec, nsec;
+};
+/* From now on ns has a member: its offsets stay as they are. mm (may be NULL): whose vDSO has to know. => mm is in use by one task or none */
+void time_ns_enter(struct time_namespace *ns, struct mm *mm);
+/* /proc/PID/timens_offsets: 0, -EPERM, -ERANGE, -EACCES (somebody is in it). */
+int time_ns_set_offsets(struct time_namespace *ns, const struct cred *opener, const struct time_offset *off, u32 n);
+
 #endif

@@ -168,6 +168,8 @@ static void commit_set(struct nsset *set)
 	set->cred = NULL;
 	if (set->fs && set->fs != current->fs)
 		fs_context_take_places(current->fs, set->fs);
+	if (set->flags & CLONE_NEWTIME)
+		time_ns_enter(set->nsproxy->time, current->mm);
 	nsproxy_switch(set->nsproxy);
 	set->nsproxy = NULL;
 }

@@ -13,6 +13,9 @@ struct nsproxy init_nsproxy = {
 	.mnt = &init_mnt_ns,
 	.uts = &init_uts_ns,
 	.pid = &init_pid_ns,
+	.net = &init_net_ns,
+	.time = &init_time_ns,
+	.time_for_children = &init_time_ns,
 };
 
 /* The members in the order of their making. A new time namespace is for the children only; the own one is always shared. */
@@ -60,7 +63,7 @@ static int fill_slot(u32 i, u64 flags, struct user_namespace *owner, struct fs_c
 
 int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *fs, struct nsproxy **out)
 {
-	if (flags & (CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME))
+	if (flags & (CLONE_NEWIPC | CLONE_NEWCGROUP))
 		return -EINVAL; /* not built: as a kernel without them */
 	struct nsproxy *p = kzalloc(sizeof(*p));
 	int err = p ? 0 : -ENOMEM;

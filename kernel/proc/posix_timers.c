@@ -411,6 +411,8 @@ static void write_timer(struct posix_timer *pt, bool absolute, const struct __ke
 		return;
 	pt->interval = timespec_to_ns(&in->it_interval);
 	pt->real = absolute && pt->clock.kind == CLK_REAL;
+	if (absolute && pt->clock.kind == CLK_MONO)
+		value = max(host_time(value, pt->clock.boot), 1UL);
 	if (!absolute) {
 		u64 now = timer_now(pt);
 		value = value > ~0UL - 1 - now ? ~0UL - 1 : now + value;

@@ -313,9 +313,16 @@ static int copy_namespaces(struct task *child, struct birth *b)
 		return -EINVAL;
 	struct nsproxy *new;
 	int err = nsproxy_create(flags, child->cred->user_ns, child->fs, &new);
-	if (!err)
-		child->nsproxy = new;
-	return err;
+	if (err)
+		return err;
+	child->nsproxy = new;
+	if (!(flags & CLONE_VM) && new->time != new->time_for_children) {
+		ns_get(&new->time_for_children->common);
+		ns_put(&new->time->common);
+		new->time = new->time_for_children;
+		time_ns_enter(new->time, child->mm);
+	}
+	return 0;
 }
 static void put_namespaces(struct task *t, struct birth *b)
 {

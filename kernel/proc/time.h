@@ -17,6 +17,7 @@ struct clock {
 	u8 what;       /* CLK_CPU: enum cpu_what */
 	bool thread;   /* CLK_CPU: of one thread, else of a process */
 	bool coarse, raw, alarm;
+	bool boot;     /* CLK_MONO: the time since boot, which has an offset of its own in time namespaces */
 	bool dynamic;  /* CLK_CPU: from a negative id, which names a process or thread */
 	s32 pid;       /* CLK_CPU: whose, 0 = current */
 };

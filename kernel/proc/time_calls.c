@@ -37,11 +37,11 @@ int clock_decode(s32 id, struct clock *c)
 	case CLOCK_TAI: c->kind = CLK_REAL; return 0; /* no leap seconds are known: TAI differs by 0, as on a Linux that nobody told */
 	case CLOCK_REALTIME_COARSE: c->kind = CLK_REAL; c->coarse = true; return 0;
 	case CLOCK_REALTIME_ALARM: c->kind = CLK_REAL; c->alarm = true; return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME: return 0;
+	case CLOCK_MONOTONIC: return 0;
+	case CLOCK_BOOTTIME: c->boot = true; return 0;
 	case CLOCK_MONOTONIC_RAW: c->raw = true; return 0;
 	case CLOCK_MONOTONIC_COARSE: c->coarse = true; return 0;
-	case CLOCK_BOOTTIME_ALARM: c->alarm = true; return 0;
+	case CLOCK_BOOTTIME_ALARM: c->boot = c->alarm = true; return 0;
 	case CLOCK_PROCESS_CPUTIME_ID: c->kind = CLK_CPU; return 0;
 	case CLOCK_THREAD_CPUTIME_ID: c->kind = CLK_CPU; c->thread = true; return 0;
 	default: return -EINVAL;
@@ -90,7 +90,7 @@ static int clock_read(const struct clock *c, u64 *ns)
 {
 	struct task *t;
 	if (c->kind != CLK_CPU) {
-		*ns = c->kind == CLK_REAL ? clock_real() : clock_mono();
+		*ns = c->kind == CLK_REAL ? clock_real() : clock_mono() + (u64)my_clock_offset(c->boot);
 		return 0;
 	}
 	int err = clock_cpu_task(c, true, &t);
@@ -294,5 +294,7 @@ long sys_clock_nanosleep(u64 id, u64 flags, u64 ureq, u64 urem)
 	if (!absolute && c.kind == CLK_REAL)
 		c = mono_clock;
 	struct nap n = { .clock = &c, .until = timespec_to_ns(&ts) };
+	if (absolute && c.kind == CLK_MONO)
+		n.until = host_time(n.until, c.boot);
 	return nap_with_clock(&n, (s32)id, absolute, urem);
 }

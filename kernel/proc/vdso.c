@@ -8,6 +8,7 @@
 #include "sched/spinlock.h"
 #include "sched/timer.h"
 #include "uapi/vdso_data.h"
+#include "vfs/ns.h"
 
 #define MAX_PAGES 4
 
@@ -15,7 +16,7 @@
 extern const char vdso_image[], vdso_image_end[];
 
 /* The data page, and the pages of the code: constant once data_page[0] is set (by the first exec, which is process 1's alone). */
-static const struct page *data_page[1];
+static const struct page *data_page[1], *ask_page[1]; /* ask_page: mult 0, so that the clocks are asked for in the kernel (time namespaces) */
 static const struct page *code_pages[MAX_PAGES];
 static DEFINE_SPINLOCK(update_lock, RANK_CONSOLE);
 
@@ -55,16 +56,33 @@ void vdso_update(void)
 /* 0 or -ENOMEM. */
 static int vdso_init(void)
 {
-	struct page *p = alloc_zeroed_page(PAGE_KERNEL);
-	if (!p)
-		return -ENOMEM;
+	struct page *p = alloc_zeroed_page(PAGE_KERNEL), *ask = alloc_zeroed_page(PAGE_KERNEL);
+	if (!p || !ask)
+		return -ENOMEM; /* process 1 does not start: nobody will miss the other page */
 	for (u64 i = 0; i < code_size() / PAGE_SIZE && i < MAX_PAGES; i++)
 		code_pages[i] = phys_page((u64)vdso_image - KERNEL_BASE + i * PAGE_SIZE);
 	struct vdso_data *d = page_virt(p);
-	d->rdtscp = have_rdtscp();
+	d->rdtscp = ((struct vdso_data *)page_virt(ask))->rdtscp = have_rdtscp();
+	ask_page[0] = ask;
 	smp_store_release(&data_page[0], p);
 	vdso_update();
 	return 0;
+}
+
+static int map_data(struct mm *mm, u64 at, bool ask)
+{
+	uaddr_t got;
+	struct map_request data = {
+		.addr = at, .len = PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE | MAP_FIXED,
+		.vm_extra = VM_SPECIAL | VM_DONTDUMP, .special = ask ? ask_page : data_page, .max_flags_drop = VM_MAYWRITE | VM_MAYEXEC,
+	};
+	return do_mmap(mm, &data, &got);
+}
+
+void vdso_switch(struct mm *mm, bool ask)
+{
+	if (mm->vdso)
+		map_data(mm, mm->vdso - PAGE_SIZE, ask);
 }
 
 int vdso_map(struct mm *mm)
@@ -75,16 +93,12 @@ int vdso_map(struct mm *mm)
 		err = vma_find_hole_topdown(&mm->map, PAGE_SIZE + size, 65536, mm->mmap_base, &at);
 	if (err)
 		return err;
-	struct map_request data = {
-		.addr = at, .len = PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE | MAP_FIXED,
-		.vm_extra = VM_SPECIAL | VM_DONTDUMP, .special = data_page, .max_flags_drop = VM_MAYWRITE | VM_MAYEXEC,
-	};
 	struct map_request code = {
 		.addr = at + PAGE_SIZE, .len = size, .prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE | MAP_FIXED,
 		.vm_extra = VM_SPECIAL, .special = code_pages, .max_flags_drop = VM_MAYWRITE,
 	};
 	uaddr_t got;
-	err = do_mmap(mm, &data, &got);
+	err = map_data(mm, at, current_nsproxy()->time != &init_time_ns);
 	if (!err)
 		err = do_mmap(mm, &code, &got);
 	if (!err)
@@ -96,5 +110,5 @@ const char *vdso_vma_name(const struct vma *v)
 {
 	if (!v->special)
 		return NULL;
-	return v->special == data_page ? "[vvar]" : "[vdso]";
+	return v->special == data_page || v->special == ask_page ? "[vvar]" : "[vdso]";
 }

@@ -43,6 +43,20 @@ struct nsproxy {
 	struct time_namespace *time_for_children;
 };
 
+/* What is added to the clocks, ns. Constant once somebody is in it (proc/time_ns.c). */
+struct time_namespace {
+	struct ns_common common;
+	s64 mono, boot;
+	bool frozen;
+};
+extern struct time_namespace init_time_ns;
+
+/* Whose sockets see each other's abstract names (proc/net_ns.c). */
+struct net_namespace {
+	struct ns_common common;
+};
+extern struct net_namespace init_net_ns;
+
 static inline void ns_get(struct ns_common *ns) { atomic_inc(&ns->refs); }
 /* Frees with the last reference: proc/ns.c. May sleep for mnt, ipc and cgroup; pid, uts, user and time may go in any context. NULL is fine. */
 void ns_put(struct ns_common *ns);
@@ -67,5 +81,22 @@ void ns_exit(struct ns_common *ns);
 extern struct user_namespace init_user_ns;
 
 static inline struct nsproxy *current_nsproxy(void) { return current_thread()->nsproxy; }
+
+/* What current's CLOCK_MONOTONIC (boot: CLOCK_BOOTTIME) is ahead of the machine's. */
+static inline s64 my_clock_offset(bool boot)
+{
+	const struct time_namespace *ns = current_nsproxy()->time;
+	return likely(ns == &init_time_ns) ? 0 : boot ? ns->boot : ns->mono;
+}
+/* A point in time on current's clock as the machine counts it: 0 when it lies before the machine's start. */
+static inline u64 host_time(u64 ns, bool boot)
+{
+	s64 offset = my_clock_offset(boot);
+	if (likely(!offset))
+		return ns;
+	if (offset > 0)
+		return ns > (u64)offset ? ns - (u64)offset : 0;
+	return ns > (u64)INT64_MAX - (u64)-offset ? (u64)INT64_MAX : ns + (u64)-offset;
+}
 
 #endif

@@ -249,6 +249,8 @@ static void apply_setting(struct timerfd *t, u32 flags, const struct __kernel_it
 	t->interval = timespec_to_ns(&its->it_interval);
 	t->next = NEVER;
 	if (value) {
+		if ((flags & TFD_TIMER_ABSTIME) && !is_realtime(t))
+			value = max(host_time(value, t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM), 1UL);
 		u64 now = flags & TFD_TIMER_ABSTIME ? 0 : clock_mono();
 		t->next = value >= NEVER - 1 - now ? NEVER - 1 : now + value;
 	}

@@ -23,6 +23,8 @@
 #define BUF_DEFAULT 212992u
 
 DEFINE_SPINLOCK(unix_table_lock, RANK_UNIX_TABLE);
+static DEFINE_SPINLOCK(all_lock, RANK_UNIX_ALL);
+static LIST_HEAD(all_sockets); /* all_lock */
 
 /* --- life -------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -38,8 +40,32 @@ void unix_put(struct unix_socket *s)
 {
 	if (!s || !atomic_dec_and_test(&s->refs))
 		return;
+	spin_lock(&all_lock);
+	list_del(&s->all_node);
+	spin_unlock(&all_lock);
 	unix_addr_put(s->addr);
+	ns_put(&s->net->common);
 	kfree(s);
+}
+
+void unix_for_each(const struct net_namespace *ns, bool (*fn)(struct unix_socket *s, void *arg), void *arg)
+{
+	struct unix_socket *s;
+	spin_lock(&all_lock);
+	list_for_each(s, &all_sockets, all_node)
+		if (s->net == ns && !fn(s, arg))
+			break;
+	spin_unlock(&all_lock);
+}
+
+struct ucred_k cred_shown(const struct ucred_k *c)
+{
+	struct ucred_k seen = { c->pid > 0 ? hook_pid_visible(c->pid) : c->pid, c->uid, c->gid };
+	if (c->uid != NO_ID)
+		seen.uid = my_uid(c->uid);
+	if (c->gid != NO_ID)
+		seen.gid = my_gid(c->gid);
+	return seen;
 }
 
 struct unix_socket *unix_create(u8 type)
@@ -67,6 +93,11 @@ struct unix_socket *unix_create(u8 type)
 	s->sndbuf = s->rcvbuf = BUF_DEFAULT;
 	s->rcvtimeo = s->sndtimeo = NO_TIMEOUT;
 	s->lowat = 1;
+	s->net = current_nsproxy()->net;
+	ns_get(&s->net->common);
+	spin_lock(&all_lock);
+	list_add_tail(&s->all_node, &all_sockets);
+	spin_unlock(&all_lock);
 	return s;
 }
 
@@ -283,5 +314,6 @@ int unix_file_create(struct unix_socket *s, u32 flags, struct file **out)
 		return err;
 	}
 	s->file = *out;
+	WRITE_ONCE(s->ino, (*out)->inode->ino);
 	return 0;
 }

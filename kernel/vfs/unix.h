@@ -11,7 +11,8 @@
 
 #define NO_TIMEOUT (~0UL)
 
-/* Who somebody is, as SO_PEERCRED and SCM_CREDENTIALS tell it: the layout of Linux's struct ucred. */
+/* Who somebody is, as SO_PEERCRED and SCM_CREDENTIALS tell it: the layout of Linux's struct ucred. Inside the kernel the ids are those of the initial
+ * namespaces; cred_shown() gives the reader's view. */
 struct ucred_k {
 	s32 pid;
 	u32 uid, gid;
@@ -46,6 +47,9 @@ enum gc_state { GC_NONE, GC_CANDIDATE, GC_REACHABLE };
 /* Locks: L = lock; R = read_lock; T = unix_table_lock; a = atomic; I = constant. */
 struct unix_socket {
 	atomic_t refs;               /* file, peer pointers, messages sent, the accept queue */
+	struct net_namespace *net;   /* I: counted; its maker's: whose abstract names it sees */
+	struct list_head all_node;   /* unix.c's all_lock */
+	u64 ino;                     /* a: of its file, 0 = none yet */
 	u8 type;                     /* I: SOCK_* */
 	u8 state;                    /* L: enum unix_state */
 	u8 shutdown;                 /* L: SHUT_* */
@@ -101,8 +105,8 @@ void unix_lock_two(struct unix_socket *a, struct unix_socket *b);
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b);
 /* The peer with a reference, or NULL. */
 struct unix_socket *unix_peer_get(struct unix_socket *s);
-/* The live socket with that name, with a reference. 0, -ECONNREFUSED, -EPROTOTYPE, -EACCES, or from the path walk. May sleep. */
-int unix_find(const struct sockaddr_un *name, u32 len, u8 type, struct unix_socket **out);
+/* The live socket of s's type that s knows by that name, with a reference. 0, -ECONNREFUSED, -EPROTOTYPE, -EACCES, or from the path walk. May sleep. */
+int unix_find(const struct unix_socket *s, const struct sockaddr_un *name, u32 len, struct unix_socket **out);
 /* Checks a name from user space: 0 or -EINVAL. */
 int unix_check_name(const struct sockaddr_un *name, u32 len);
 /* A name of its own for a socket that has none. 0, -ENOMEM, -ENOSPC. */
@@ -193,7 +197,13 @@ void unix_gc(void);
 /* --- defined by proc --- */
 /* Current's process id, euid and egid. */
 void hook_peer_ids(struct ucred_k *out);
-/* Is there a process with this id? */
-bool hook_pid_exists(s32 pid);
+/* May current say that it is process `pid` (as it counts)? *pid becomes the initial namespace's number. 0, -EPERM, -ESRCH. */
+int hook_claim_pid(s32 *pid);
+/* What current sees of c. */
+struct ucred_k cred_shown(const struct ucred_k *c);
+/* Lines of /proc/net/unix: calls fn for every socket of ns with a spinlock held, until it returns false. */
+void unix_for_each(const struct net_namespace *ns, bool (*fn)(struct unix_socket *s, void *arg), void *arg);
+/* One such line with its newline; length as format_str. */
+int unix_line(struct unix_socket *s, char *buf, size_t size);
 
 #endif

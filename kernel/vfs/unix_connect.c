@@ -89,7 +89,7 @@ static int connect_stream(struct unix_socket *s, const struct sockaddr_un *name,
 	if (!e)
 		return -ENOMEM;
 	for (;;) {
-		err = unix_find(name, len, s->type, &other);
+		err = unix_find(s, name, len, &other);
 		if (err)
 			break;
 		err = try_join(s, other, e);
@@ -123,7 +123,7 @@ static int connect_dgram(struct unix_socket *s, const struct sockaddr_un *name, 
 	if (!err && READ_ONCE(s->passcred))
 		err = unix_autobind(s);
 	if (!err)
-		err = unix_find(name, len, s->type, &other);
+		err = unix_find(s, name, len, &other);
 	if (err)
 		return err;
 	if (!may_send(s, other)) {

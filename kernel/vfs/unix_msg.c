@@ -168,7 +168,7 @@ static int try_deliver(struct unix_socket *s, struct unix_socket *to, struct uni
 static int find_receiver(struct unix_socket *s, struct socket_msg *msg, struct unix_socket **to)
 {
 	if (msg->namelen)
-		return unix_find(&msg->name, msg->namelen, s->type, to);
+		return unix_find(s, &msg->name, msg->namelen, to);
 	*to = unix_peer_get(s);
 	return *to ? 0 : -ENOTCONN;
 }

@@ -22,23 +22,23 @@ int unix_check_name(const struct sockaddr_un *name, u32 len)
 	return len <= NAME_HEAD || len > sizeof(*name) || name->sun_family != AF_UNIX ? -EINVAL : 0;
 }
 
-static u32 bucket_of(const struct sockaddr_un *name, u32 len, u8 type)
+static u32 bucket_of(const struct unix_socket *s, const struct sockaddr_un *name, u32 len)
 {
-	u32 h = type;
+	u32 h = s->type ^ (u32)((u64)s->net >> 6);
 	for (u32 i = 0; i < len - NAME_HEAD; i++)
 		h = (h ^ (u8)name->sun_path[i]) * 0x01000193u;
 	return h % NAME_BUCKETS;
 }
 
 /* => unix_table_lock */
-static struct unix_socket *find_abstract(const struct sockaddr_un *name, u32 len, u8 type)
+static struct unix_socket *find_abstract(const struct unix_socket *from, const struct sockaddr_un *name, u32 len)
 {
-	struct list_head *b = &names[bucket_of(name, len, type)];
+	struct list_head *b = &names[bucket_of(from, name, len)];
 	struct unix_socket *s;
 	if (!b->next)
 		return NULL;
 	list_for_each(s, b, name_node)
-		if (s->type == type && s->addr->len == len && !memcmp(s->addr->name.sun_path, name->sun_path, len - NAME_HEAD))
+		if (s->type == from->type && s->net == from->net && s->addr->len == len && !memcmp(s->addr->name.sun_path, name->sun_path, len - NAME_HEAD))
 			return s;
 	return NULL;
 }
@@ -76,12 +76,12 @@ static int find_by_path(const struct sockaddr_un *name, u32 len, u8 type, struct
 	return err;
 }
 
-int unix_find(const struct sockaddr_un *name, u32 len, u8 type, struct unix_socket **out)
+int unix_find(const struct unix_socket *s, const struct sockaddr_un *name, u32 len, struct unix_socket **out)
 {
 	if (name->sun_path[0])
-		return find_by_path(name, len, type, out);
+		return find_by_path(name, len, s->type, out);
 	spin_lock(&unix_table_lock);
-	*out = find_abstract(name, len, type);
+	*out = find_abstract(s, name, len);
 	if (*out)
 		unix_get(*out);
 	spin_unlock(&unix_table_lock);
@@ -103,8 +103,8 @@ static struct unix_addr *addr_create(const struct sockaddr_un *name, u32 len)
 /* => unix_table_lock. Makes s known by a (taken over) in the abstract name space, if that name is free. */
 static bool publish_abstract(struct unix_socket *s, struct unix_addr *a)
 {
-	struct list_head *b = &names[bucket_of(&a->name, a->len, s->type)];
-	if (find_abstract(&a->name, a->len, s->type))
+	struct list_head *b = &names[bucket_of(s, &a->name, a->len)];
+	if (find_abstract(s, &a->name, a->len))
 		return false;
 	if (!b->next)
 		list_init(b);
@@ -207,6 +207,31 @@ int unix_bind(struct unix_socket *s, const struct sockaddr_un *name, u32 len)
 		err = name->sun_path[0] ? bind_path(s, name, len) : bind_abstract(s, name, len);
 	mutex_unlock(&s->bind_lock);
 	return err;
+}
+
+/* --- /proc/net/unix ---------------------------------------------------------------------------------------------------------------------- */
+
+int unix_line(struct unix_socket *s, char *buf, size_t size)
+{
+	bool connected = s->state == UNIX_CONNECTED;
+	int state = s->ino ? connected ? 3 : 1 : connected ? 2 : 0; /* SS_* */
+	int n = format_str(buf, size, "%016x: %08X %08X %08X %04X %02X %5lu", 0, (u32)atomic_read(&s->refs), 0,
+			   s->state == UNIX_LISTENING ? 0x10000 : 0, s->type, state, READ_ONCE(s->ino));
+	struct unix_addr *a = smp_load_acquire(&s->addr);
+	if (a && size - (size_t)n > sizeof(a->name) + 4) {
+		u32 len = a->len - NAME_HEAD, i = 0;
+		buf[n++] = ' ';
+		if (a->name.sun_path[0]) {
+			len = (u32)strnlen(a->name.sun_path, len);
+		} else {
+			buf[n++] = '@';
+			i = 1;
+		}
+		for (; i < len; i++)
+			buf[n++] = a->name.sun_path[i] ? a->name.sun_path[i] : '@';
+	}
+	buf[n++] = '\n';
+	return n;
 }
 
 int unix_name(struct unix_socket *s, bool peer, struct sockaddr_un *out)

@@ -181,6 +181,7 @@ long unix_getsockopt(struct unix_socket *s, int name, uaddr_t val, uaddr_t ulen)
 		spin_lock(&s->lock);
 		struct ucred_k c = s->peer_cred;
 		spin_unlock(&s->lock);
+		c = cred_shown(&c);
 		return give(val, ulen, len, &c, sizeof(c));
 	}
 	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)

@@ -248,18 +248,22 @@ static int take_rights(uaddr_t ufds, u64 n, struct unix_scm *scm)
 }
 
 /* May current claim to be *c? */
-static int check_claim(const struct ucred_k *c)
+/* Its ids become the kernel's. */
+static int check_claim(struct ucred_k *c)
 {
 	const struct cred *me = current_cred();
-	struct ucred_k own;
-	hook_peer_ids(&own);
-	if (c->pid != own.pid && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	c->uid = make_uid(me->user_ns, c->uid);
+	c->gid = make_gid(me->user_ns, c->gid);
+	if (c->uid == NO_ID || c->gid == NO_ID)
+		return -EINVAL;
+	int err = hook_claim_pid(&c->pid);
+	if (err == -EPERM)
+		return err;
 	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid && !ns_capable(me->user_ns, CAP_SETUID))
 		return -EPERM;
 	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid && !ns_capable(me->user_ns, CAP_SETGID))
 		return -EPERM;
-	return hook_pid_exists(c->pid) ? 0 : -ESRCH;
+	return err;
 }
 
 /* One header at u, whose length is checked. */
@@ -369,8 +373,10 @@ void scm_recv(struct unix_socket *s, struct socket_msg *m, struct unix_scm *scm,
 		if (cred || scm->files)
 			m->flags |= MSG_CTRUNC;
 	} else {
-		if (cred)
-			put_control(m, SCM_CREDENTIALS, &scm->cred, sizeof(scm->cred));
+		if (cred) {
+			struct ucred_k seen = cred_shown(&scm->cred);
+			put_control(m, SCM_CREDENTIALS, &seen, sizeof(seen));
+		}
 		if (scm->files)
 			put_rights(m, scm->files, flags & MSG_CMSG_CLOEXEC);
 	}
