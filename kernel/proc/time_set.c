@@ -8,6 +8,7 @@
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
 #include "proc/time.h"
+#include "proc/vdso.h"
 #include "vfs/timerfd.h"
 
 /* Linux's limit: 30 years before the year that signed 64-bit ns end. */
@@ -32,6 +33,7 @@ static int set_real(const struct __kernel_timespec *ts)
 	if (ns < clock_mono())
 		return -EINVAL;
 	clock_set_real(ns);
+	vdso_update();
 	timerfd_clock_was_set();
 	posix_timers_clock_set();
 	sleepers_clock_set();

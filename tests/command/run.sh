@@ -33,6 +33,7 @@ check run-hostname 0 box "$PANDO" run --hostname box -- hostname
 check run-user 0 "uid=65534(nobody) gid=65534(nogroup)" "$PANDO" run -u nobody -- sh -c 'id | cut -d" " -f 1,2'
 check run-user-numbers 0 "1234 5" "$PANDO" run -u 1234:tty -- sh -c 'echo $(id -u) $(id -g)'
 check_error run-user-unknown "no-such-user" "$PANDO" run -u no-such-user -- true
+check run-set-clock 0 2030 "$PANDO" run -- sh -c 'date -u -s "2030-01-02 03:04:05" >/dev/null; date -u +%Y'
 check run-cpus 0 2 "$PANDO" run -c 2 -- nproc
 
 # A long input comes back unharmed, both ways at once.
