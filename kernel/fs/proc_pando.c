@@ -25,6 +25,7 @@ int proc_show_pando(struct text *t, const struct proc_node *n)
 	line(t, "pages_cache", m.cached);
 	line(t, "pages_slab", m.slab);
 	line(t, "pages_tables", m.tables);
+	line(t, "pages_kept_tables", m.kept_tables);
 	line(t, "pages_shared", m.shared);
 	line(t, "pages_kept_stacks", p.kept_stack_pages);
 	for (u32 i = 0; slab_info(i, &s); i++)

@@ -288,6 +288,7 @@ void mem_info(struct mem_info *out)
 	out->shared = out->cached;
 	out->slab = (u64)atomic64_read(&mm_counters.slab);
 	out->tables = (u64)atomic64_read(&mm_counters.tables);
+	out->kept_tables = pt_kept_roots();
 }
 
 /* Gives [from, to) (frame numbers) to the buddy in the largest aligned blocks. */

@@ -62,7 +62,8 @@ void page_put(struct page *p);
 /* The page-wide zero page, mapped read-only; never counted (PTE_SPECIAL). */
 extern struct page *zero_page;
 
-struct mem_info { u64 total, free, zeroed_pool, cached, slab, tables, shared; /* pages */ };
+/* In pages. tables counts the kept ones too: roots that wait for the next process. */
+struct mem_info { u64 total, free, zeroed_pool, cached, slab, tables, kept_tables, shared; };
 void mem_info(struct mem_info *out);
 /* Debug builds (0 = off): makes the n-th allocation from now fail, of current only. */
 void alloc_fail_set(u64 n);

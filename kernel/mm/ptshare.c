@@ -109,6 +109,14 @@ void pt_free_root(paddr_t root)
 	table_free(t);
 }
 
+u32 pt_kept_roots(void)
+{
+	u32 n = 0;
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		n += READ_ONCE(root_cache[cpu].n);
+	return n;
+}
+
 /* The old tables that one unsharing walk has replaced: dropped after the flush. */
 struct dropped {
 	struct page *t[3];

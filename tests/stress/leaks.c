@@ -29,6 +29,15 @@ static long *slot(struct counts *s, const char *name)
 	s->c[s->n].v = 0;
 	return &s->c[s->n++].v;
 }
+/* A sum of the others, a spread over caches, or the slab whose freed objects are kept for the next fork: "sighands" counts those in use. */
+static int says_nothing(const char *name)
+{
+	static const char *const names[] = { "pages_zeroed", "forks", "slab_objects", "slab.sighand" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return 1;
+	return 0;
+}
 static int look(struct counts *s)
 {
 	static char buf[16384];
@@ -50,7 +59,11 @@ static int look(struct counts *s)
 			*slot(s, "pages_used") += v;
 		else if (!strcmp(name, "pages_free") || !strcmp(name, "pages_slab") || !strcmp(name, "pages_kept_stacks"))
 			*slot(s, "pages_used") -= v;
-		else if (strcmp(name, "pages_zeroed") && strcmp(name, "forks"))
+		else if (!strcmp(name, "pages_kept_tables"))
+			*slot(s, "pages_used") -= v, *slot(s, "pages_tables") -= v;
+		else if (!strcmp(name, "pages_tables"))
+			*slot(s, name) += v;
+		else if (!says_nothing(name))
 			*slot(s, name) = v;
 	}
 	return 0;
