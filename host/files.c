@@ -5,6 +5,7 @@
 #include "complain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +112,36 @@ int copy_range(int from, off_t off, int to, uint64_t len)
 		len -= (uint64_t)n;
 	}
 	return 0;
+}
+
+int nameless_file(const char *out)
+{
+	char dir[PATH_MAX], *slash;
+	int fd;
+
+	if ((size_t)snprintf(dir, sizeof(dir), "%s", out) >= sizeof(dir))
+		return complain("%s: %s", out, strerror(ENAMETOOLONG));
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	return fd >= 0 ? fd : complain("%s: %s", out, strerror(errno));
+}
+
+int publish_file(int fd, const char *out)
+{
+	char self[64], temp[PATH_MAX];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.%ld.tmp", out, (long)getpid()) >= sizeof(temp))
+		return complain("%s: %s", out, strerror(ENAMETOOLONG));
+	if (linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) != 0)
+		return complain("%s: %s", out, strerror(errno));
+	if (rename(temp, out) == 0)
+		return 0;
+	complain("%s: %s", out, strerror(errno));
+	unlink(temp);
+	return -1;
 }
 
 int64_t now_ms(void)

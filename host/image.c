@@ -318,49 +318,24 @@ void image_close(struct image *img)
 	image_config_free(&img->config);
 }
 
-/* Gives the nameless file `fd` in `dir` the name `out`, replacing what has it. */
-static int publish(int fd, const char *out)
-{
-	char self[64], temp[PATH_MAX];
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.%ld.tmp", out, (long)getpid()) >= sizeof(temp))
-		return complain("%s: %s", out, strerror(ENAMETOOLONG));
-	if (linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) != 0)
-		return complain("%s: %s", out, strerror(errno));
-	if (rename(temp, out) == 0)
-		return 0;
-	complain("%s: %s", out, strerror(errno));
-	unlink(temp);
-	return -1;
-}
-
 int image_pack(const char *path, const char *out)
 {
-	char dir[PATH_MAX], *slash;
 	struct image_config config;
 	struct stat st;
 	uint64_t size;
-	int fd, to, r;
+	int fd = open_named(path, &st), to, r;
 
-	if ((size_t)snprintf(dir, sizeof(dir), "%s", out) >= sizeof(dir))
-		return complain("%s: %s", out, strerror(ENAMETOOLONG));
-	slash = strrchr(dir, '/');
-	if (slash)
-		slash[slash == dir] = '\0';
-	fd = open_named(path, &st);
 	if (fd < 0)
 		return -1;
-	to = open(slash ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	to = nameless_file(out);
 	if (to < 0) {
-		complain("%s: %s", out, strerror(errno));
 		close(fd);
 		return -1;
 	}
 	memset(&config, 0, sizeof(config));
 	r = pack(path, fd, &st, UINT64_MAX / 4, to, &size, &config);
 	if (r == 0)
-		r = publish(to, out);
+		r = publish_file(to, out);
 	image_config_free(&config);
 	close(to);
 	close(fd);

@@ -1,11 +1,12 @@
 /*
  * The `pando` command. Its parts, from the outside in:
  *
- *     main.c options.c run.c     what the user wants          image.c load_*.c tree.c spool.c cpio_writer.c image_config.c   images
+ *     main.c options.c run.c     what the user wants          image.c load_*.c tree.c spool.c cpio_writer.c image_config.c bootstrap.c   images
  *     trace.c trace_*.c          what is made of a trace
  *     session.c stream.c         the running machine          kernel_file.c qemu.c accel.c                                   the machine
  *     ctl_link.c guest_log.c terminal.c                       complain.c files.c                                             small things
  */
+#include "bootstrap.h"
 #include "complain.h"
 #include "image.h"
 #include "options.h"
@@ -24,6 +25,7 @@ static const char help_text[] =
 	"  pando run --init [OPTIONS] [IMAGE] [-- ARG...]    boot the image's own init; Ctrl-A x leaves\n"
 	"  pando trace [OPTIONS] [IMAGE] -- COMMAND [ARG...]  run it and show how every process came to be\n"
 	"  pando image IMAGE -o FILE                         pack an image once, to start it faster\n"
+	"  pando image FILE SUITE [--include PACKAGES]       make a Debian image (a tar) with mmdebstrap; --mirror URL, --minimal, --verbose\n"
 	"  pando help, pando --version\n"
 	"\n"
 	"IMAGE is a folder, a tar (also compressed), a cpio, an OCI layout, a `docker save` archive, or what `pando image` made.\n"
@@ -95,7 +97,7 @@ static int command_image(int argc, char **argv)
 		return EXIT_PANDO;
 	if (help)
 		return print(help_text);
-	return image_pack(o.image, o.out) == 0 ? 0 : EXIT_PANDO;
+	return (o.image ? image_pack(o.image, o.out) : image_bootstrap(&o.debian)) == 0 ? 0 : EXIT_PANDO;
 }
 
 int main(int argc, char **argv)

@@ -16,32 +16,44 @@
 #define MIN_MIB 16u
 #define MAX_CPUS 8u
 
-enum { OPT_INIT = 256, OPT_HOSTNAME, OPT_TIMEOUT, OPT_KERNEL, OPT_APPEND, OPT_ACCEL, OPT_HELP,
-	OPT_JSON, OPT_HTML, OPT_PERFETTO, OPT_RAW, OPT_FROM, OPT_STEPS, OPT_LOSSY, OPT_LOSSLESS, OPT_ONLY, OPT_PID, OPT_DEPTH };
+enum {
+	OPT_INIT = 256,
+	OPT_HOSTNAME,
+	OPT_TIMEOUT,
+	OPT_KERNEL,
+	OPT_APPEND,
+	OPT_ACCEL,
+	OPT_VERBOSE,
+	OPT_HELP,
+	OPT_JSON,
+	OPT_HTML,
+	OPT_PERFETTO,
+	OPT_RAW,
+	OPT_FROM,
+	OPT_STEPS,
+	OPT_LOSSY,
+	OPT_LOSSLESS,
+	OPT_ONLY,
+	OPT_PID,
+	OPT_DEPTH,
+	OPT_INCLUDE,
+	OPT_MIRROR,
+	OPT_MINIMAL
+};
 
 /* What run and trace have in common. */
-#define RUN_OPTIONS \
-	{ "memory", required_argument, NULL, 'm' }, \
-	{ "cpus", required_argument, NULL, 'c' }, \
-	{ "tty", no_argument, NULL, 't' }, \
-	{ "interactive", no_argument, NULL, 'i' }, \
-	{ "env", required_argument, NULL, 'e' }, \
-	{ "workdir", required_argument, NULL, 'w' }, \
-	{ "user", required_argument, NULL, 'u' }, \
-	{ "verbose", no_argument, NULL, 'v' }, \
-	{ "init", no_argument, NULL, OPT_INIT }, \
-	{ "hostname", required_argument, NULL, OPT_HOSTNAME }, \
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, \
-	{ "kernel", required_argument, NULL, OPT_KERNEL }, \
-	{ "append", required_argument, NULL, OPT_APPEND }, \
-	{ "accel", required_argument, NULL, OPT_ACCEL }, \
-	{ "help", no_argument, NULL, OPT_HELP },
+#define RUN_OPTIONS                                                                                                                      \
+	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },             \
+		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' }, \
+		{ "user", required_argument, NULL, 'u' }, { "verbose", no_argument, NULL, 'v' }, { "init", no_argument, NULL, OPT_INIT },        \
+		{ "hostname", required_argument, NULL, OPT_HOSTNAME }, { "timeout", required_argument, NULL, OPT_TIMEOUT },                      \
+		{ "kernel", required_argument, NULL, OPT_KERNEL }, { "append", required_argument, NULL, OPT_APPEND },                            \
+		{ "accel", required_argument, NULL, OPT_ACCEL }, { "help", no_argument, NULL, OPT_HELP },
 
-static const struct option run_options[] = { RUN_OPTIONS { NULL, 0, NULL, 0 } };
+static const struct option run_options[] = { RUN_OPTIONS{ NULL, 0, NULL, 0 } };
 
 static const struct option trace_options[] = {
-	RUN_OPTIONS
-	{ "json", required_argument, NULL, OPT_JSON },
+	RUN_OPTIONS{ "json", required_argument, NULL, OPT_JSON },
 	{ "html", required_argument, NULL, OPT_HTML },
 	{ "perfetto", required_argument, NULL, OPT_PERFETTO },
 	{ "raw", required_argument, NULL, OPT_RAW },
@@ -57,6 +69,10 @@ static const struct option trace_options[] = {
 
 static const struct option image_options[] = {
 	{ "output", required_argument, NULL, 'o' },
+	{ "include", required_argument, NULL, OPT_INCLUDE },
+	{ "mirror", required_argument, NULL, OPT_MIRROR },
+	{ "minimal", no_argument, NULL, OPT_MINIMAL },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -216,7 +232,11 @@ static int parse_only(const char *text, unsigned *mask)
 		const char *name;
 		unsigned events;
 	} classes[] = {
-		{ "fork", TRACE_CLASS_fork }, { "exec", TRACE_CLASS_exec }, { "exit", TRACE_CLASS_exit }, { "cow", TRACE_CLASS_cow }, { "sched", TRACE_CLASS_sched },
+		{ "fork", TRACE_CLASS_fork },
+		{ "exec", TRACE_CLASS_exec },
+		{ "exit", TRACE_CLASS_exit },
+		{ "cow", TRACE_CLASS_cow },
+		{ "sched", TRACE_CLASS_sched },
 	};
 	size_t len, i;
 
@@ -326,10 +346,7 @@ static int parse(int argc, char **argv, const char *verb, const struct option *t
 	return check_run(o);
 }
 
-int options_parse_run(int argc, char **argv, struct run_options *o, bool *help)
-{
-	return parse(argc, argv, "run", run_options, o, NULL, help);
-}
+int options_parse_run(int argc, char **argv, struct run_options *o, bool *help) { return parse(argc, argv, "run", run_options, o, NULL, help); }
 
 int options_parse_trace(int argc, char **argv, struct run_options *o, struct trace_options *t, bool *help)
 {
@@ -340,6 +357,44 @@ int options_parse_trace(int argc, char **argv, struct run_options *o, struct tra
 		return -1;
 	if (!*help && t->from && (o->image || o->command_len))
 		return complain("--from shows a recorded trace: an image or a command is not for it");
+	return 0;
+}
+
+static int image_option(struct image_options *o, int c, const char *value)
+{
+	switch (c) {
+	case 'o':
+		o->out = value;
+		return 0;
+	case OPT_INCLUDE:
+		o->debian.include = value;
+		return 0;
+	case OPT_MIRROR:
+		o->debian.mirror = value;
+		return 0;
+	case OPT_MINIMAL:
+		o->debian.minimal = true;
+		return 0;
+	}
+	o->debian.verbose = true;
+	return 0;
+}
+
+/* `pando image IMAGE -o FILE` packs; `pando image FILE SUITE` makes. */
+static int image_words(struct image_options *o, int n, char **words)
+{
+	if (o->out) {
+		if (n != 1 || !*o->out)
+			return complain("usage: pando image IMAGE -o FILE");
+		if (o->debian.include || o->debian.mirror || o->debian.minimal || o->debian.verbose)
+			return complain("--include, --mirror, --minimal and --verbose are for making an image: pando image FILE SUITE");
+		o->image = words[0];
+		return 0;
+	}
+	if (n != 2 || !*words[0])
+		return complain("usage: pando image IMAGE -o FILE, or pando image FILE SUITE");
+	o->debian.out = words[0];
+	o->debian.suite = words[1];
 	return 0;
 }
 
@@ -356,14 +411,11 @@ int options_parse_image(int argc, char **argv, struct image_options *o, bool *he
 			*help = true;
 			return 0;
 		}
-		if (c != 'o')
+		if (c == '?' || c == ':')
 			return bad_option(c, argv, optind);
-		o->out = optarg;
+		image_option(o, c, optarg);
 	}
-	if (argc - optind != 1 || !o->out || !*o->out)
-		return complain("usage: pando image IMAGE -o FILE");
-	o->image = argv[optind];
-	return 0;
+	return image_words(o, argc - optind, argv + optind);
 }
 
 void options_free(struct run_options *o)

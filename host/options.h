@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bootstrap.h"
+
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
 /* What `pando trace` has beside the options of `pando run`. */
@@ -38,8 +40,9 @@ struct run_options {
 };
 
 struct image_options {
-	const char *image;
+	const char *image; /* to pack; NULL: `debian` is to be made */
 	const char *out;
+	struct bootstrap debian;
 };
 
 /* Parses the arguments after "run" (argv[0] is "run"). Returns 0, or -1 after a complaint. Sets *help if help was asked for. */

@@ -31,7 +31,7 @@ _pando()
 		fi
 		;;
 	image)
-		[ "${cur:0:1}" = - ] && { COMPREPLY=($(compgen -W "-o --output --help" -- "$cur")); return; }
+		[ "${cur:0:1}" = - ] && { COMPREPLY=($(compgen -W "-o --output --include --mirror --minimal --verbose --help" -- "$cur")); return; }
 		;;
 	*) return ;;
 	esac
