@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "proc/birth.h"
+#include "proc/seccomp.h"
 #include "sched/timer.h"
 
 #define NS_PER_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
@@ -221,7 +222,8 @@ static void put_caps(struct text *t, struct task *task)
 		return;
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n", (ull)c->cap_inheritable,
 		(ull)c->cap_permitted, (ull)c->cap_effective, (ull)c->cap_bset, (ull)c->cap_ambient);
-	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", task_no_new_privs(task), READ_ONCE(task->seccomp_mode),
+		seccomp_filter_count(task));
 	cred_put(c);
 }
 

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "proc/ns.h"
+#include "proc/seccomp.h"
 #include "vfs/pipe.h"
 
 typedef unsigned long long ull;
@@ -171,11 +172,63 @@ static int show_boot_id(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
+/* --- seccomp ---------------------------------------------------------------------------------------------------------------------------- */
+static void put_actions(struct text *t, u32 set)
+{
+	const char *space = "";
+	for (u32 i = 0; i < SECCOMP_ACTIONS; i++) {
+		if (!(set >> i & 1))
+			continue;
+		text_printf(t, "%s%s", space, seccomp_action_names[i]);
+		space = " ";
+	}
+	text_puts(t, "\n");
+}
+static int show_actions_avail(struct text *t, const struct proc_node *n)
+{
+	put_actions(t, ~0u);
+	return 0;
+}
+static int show_actions_logged(struct text *t, const struct proc_node *n)
+{
+	put_actions(t, READ_ONCE(seccomp_actions_logged));
+	return 0;
+}
+/* The action that the `len` bytes at `word` name, as a bit; 0 = none. */
+static u32 action_named(const char *word, size_t len)
+{
+	for (u32 i = 0; i < SECCOMP_ACTIONS; i++)
+		if (!strncmp(seccomp_action_names[i], word, len) && !seccomp_action_names[i][len])
+			return BIT(i);
+	return 0;
+}
+/* To allow is not worth a line: it cannot be asked for. */
+static int store_actions_logged(const struct proc_node *n, char *buf, size_t len)
+{
+	u32 set = 0;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	for (char *p = buf; *p;) {
+		size_t word = 0;
+		while (p[word] && p[word] != ' ' && p[word] != '\n')
+			word++;
+		u32 bit = word ? action_named(p, word) : 0;
+		if (word && (!bit || bit == SECCOMP_ACTION_ALLOW_BIT))
+			return -EINVAL;
+		set |= bit;
+		p += word + (p[word] != 0);
+	}
+	WRITE_ONCE(seccomp_actions_logged, set);
+	return 0;
+}
+
 /* --- the tree --------------------------------------------------------------------------------------------------------------------------- */
 #define NUMBER(n, m, s, w) { .name = n, .mode = S_IFREG | (m), .show = s, .store = w }
 static const struct proc_entry random_dir[] = { PROC_TEXT("uuid", 0444, show_uuid), PROC_TEXT("boot_id", 0444, show_boot_id),
 	CONSTANT("entropy_avail", "256"), CONSTANT("poolsize", "256") };
 static const struct proc_entry pty_dir[] = { CONSTANT("max", "1024") };
+static const struct proc_entry seccomp_dir[] = { PROC_TEXT("actions_avail", 0444, show_actions_avail),
+	NUMBER("actions_logged", 0644, show_actions_logged, store_actions_logged) };
 static const struct proc_entry kernel_dir[] = {
 	UTS_NAME("hostname", nodename),
 	UTS_NAME("domainname", domainname),
@@ -198,6 +251,7 @@ static const struct proc_entry kernel_dir[] = {
 	CONSTANT("sched_rr_timeslice_ms", "100"),
 	PROC_DIR("random", 0555, random_dir),
 	PROC_DIR("pty", 0555, pty_dir),
+	PROC_DIR("seccomp", 0555, seccomp_dir),
 };
 /* Who may write is asked at open: it is not the owner of the file. */
 #define MAX_NS(n, k)                                                                                                                                 \

@@ -115,6 +115,8 @@ void mm_sample_hiwater(struct mm *mm);
 /* A full memory barrier on those of `cpus` that have mm loaded (NULL: that run at all), before it returns. abort_rseq: their threads' sequences begin anew.
  * => interrupts on */
 void mm_barrier(struct mm *mm, u64 cpus, bool abort_rseq);
+/* Threads of mm had their way into system calls changed (arch_trace_syscalls): those that run go by it before this returns. => interrupts on */
+void mm_sync_syscall_entry(struct mm *mm);
 /* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg);
 /* Has current this capability? Defined by vfs, which knows credentials. */

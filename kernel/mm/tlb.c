@@ -1,7 +1,7 @@
 /*
  * TLB flushes. An mm's cpumask names the CPUs that have its root loaded, also lazily (a kernel thread or the idle task runs there). A change of tables
  * is followed by a flush on all of them; a lazy one lets go of the mm instead. One shootdown at a time; the initiator waits with interrupts on, so
- * two CPUs that shoot at each other both make progress. Entry points: tlb_flush_mm, tlb_flush_page, tlb_drop, mm_barrier, hook_tlb_ipi.
+ * two CPUs that shoot at each other both make progress. Entry points: tlb_flush_mm, tlb_flush_page, tlb_drop, mm_barrier, mm_sync_syscall_entry, hook_tlb_ipi.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/hooks.h"
@@ -11,7 +11,7 @@
 #include "sched/spinlock.h"
 #include "sched/thread.h"
 
-enum { FLUSH_ALL, FLUSH_PAGE, FLUSH_DROP, FLUSH_NOTHING, FLUSH_RSEQ };
+enum { FLUSH_ALL, FLUSH_PAGE, FLUSH_DROP, FLUSH_NOTHING, FLUSH_RSEQ, FLUSH_SYSCALL_ENTRY };
 
 static DEFINE_SPINLOCK(tlb_lock, RANK_TLB);
 static struct {
@@ -34,7 +34,9 @@ static void let_go(struct mm *mm)
 
 static void flush_here(struct mm *mm, u64 addr, u32 kind)
 {
-	if (kind == FLUSH_NOTHING || this_cpu()->mm_active != mm)
+	if (kind == FLUSH_SYSCALL_ENTRY)
+		arch_reload_syscall_entry();
+	if (kind == FLUSH_NOTHING || kind == FLUSH_SYSCALL_ENTRY || this_cpu()->mm_active != mm)
 		return;
 	if (kind == FLUSH_RSEQ) {
 		if (current_thread()->mm == mm && (READ_ONCE(current_thread()->flags) & TIF_RSEQ))
@@ -121,4 +123,14 @@ void mm_barrier(struct mm *mm, u64 cpus, bool abort_rseq)
 	irq_restore(f);
 	if (others)
 		shoot(mm, 0, abort_rseq ? FLUSH_RSEQ : FLUSH_NOTHING, others);
+}
+
+void mm_sync_syscall_entry(struct mm *mm)
+{
+	u64 f = irq_save();
+	smp_mb();
+	u64 others = READ_ONCE(mm->cpumask) & ~BIT(cpu_id());
+	irq_restore(f);
+	if (others)
+		shoot(mm, 0, FLUSH_SYSCALL_ENTRY, others);
 }

@@ -15,6 +15,7 @@
 #include "mm/uaccess.h"
 #include "proc/ns.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
 #include "uapi/newer.h"
@@ -148,6 +149,8 @@ static int publish(struct task *child, struct birth *b)
 			link_thread(child);
 		else
 			link_process(child, b);
+		if (unlikely(READ_ONCE(me->flags) & (TIF_SECCOMP | TIF_NO_NEW_PRIVS)))
+			seccomp_inherit(child);
 		ptrace_init_child(child, b->trace_event || (b->args->flags & CLONE_PTRACE));
 		attach_pid(child, PIDTYPE_PID, pid);
 		nr_threads_total++;

@@ -130,15 +130,16 @@ int cred_for_exec(struct inode *inode, bool nosuid, bool unsafe, struct cred **o
 	int err = cred_prepare(&c);
 	if (err)
 		return err;
-	if (!nosuid && !old->no_new_privs)
+	bool no_new_privs = task_no_new_privs(current);
+	if (!nosuid && !no_new_privs)
 		apply_set_id(c, inode);
 	bool ids_change = c->euid != old->uid || c->egid != old->gid;
 	if (ids_change)
 		c->cap_ambient = 0;
 	apply_root_rule(c, old, &effective);
 	bool gains = c->cap_permitted & ~old->cap_permitted;
-	if ((ids_change || gains) && (unsafe || old->no_new_privs)) {
-		if (!ns_capable(c->user_ns, CAP_SETUID) || old->no_new_privs) {
+	if ((ids_change || gains) && (unsafe || no_new_privs)) {
+		if (!ns_capable(c->user_ns, CAP_SETUID) || no_new_privs) {
 			c->euid = c->uid;
 			c->egid = c->gid;
 		}

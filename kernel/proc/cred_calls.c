@@ -509,14 +509,9 @@ static long change_ambient(u64 op, u64 cap)
 
 static long set_no_new_privs(u64 a2, u64 a3, u64 a4, u64 a5)
 {
-	struct cred *c;
 	if (a2 != 1 || a3 || a4 || a5)
 		return -EINVAL;
-	int err = cred_prepare(&c);
-	if (err)
-		return err;
-	c->no_new_privs = true;
-	cred_commit(c);
+	atomic_or(&current->flags, TIF_NO_NEW_PRIVS);
 	return 0;
 }
 
@@ -541,7 +536,7 @@ long cred_prctl(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	case PR_SET_NO_NEW_PRIVS:
 		return set_no_new_privs(a2, a3, a4, a5);
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : c->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : task_no_new_privs(current);
 	default:
 		return -EINVAL;
 	}

@@ -16,6 +16,7 @@
 #include "mm/uaccess.h"
 #include "proc/ns.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "proc/signal.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
@@ -412,6 +413,8 @@ void do_exit(long code)
 	if (unlikely(t->ptrace))
 		ptrace_event(PTRACE_EVENT_EXIT, (u64)code);
 	exit_signals(t);
+	if (unlikely(READ_ONCE(t->flags) & TIF_SECCOMP))
+		seccomp_exit(t);
 	if (group_dead)
 		last_thread_exits(t, code);
 	t->exit_code = (s32)code;

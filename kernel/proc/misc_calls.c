@@ -19,6 +19,7 @@
 #include "proc/cred_calls.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
+#include "proc/seccomp.h"
 #include "proc/trace_points.h"
 
 /* --- what there is ----------------------------------------------------------------------------------------------------------------------- */
@@ -346,6 +347,10 @@ long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return put_user((s32)current->signal->is_child_subreaper, a2);
 	case PR_GET_TID_ADDRESS:
 		return put_user((u64)current->clear_child_tid, a2);
+	case PR_GET_SECCOMP:
+		return current->seccomp_mode;
+	case PR_SET_SECCOMP:
+		return seccomp_prctl(a2, a3);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:

@@ -12,6 +12,7 @@
 #include "mm/uaccess.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
+#include "proc/seccomp.h"
 #include "proc/signal.h"
 
 /* --- attach ------------------------------------------------------------------------------------------------------------------------------ */
@@ -21,7 +22,7 @@ static int check_options(u64 options)
 {
 	if (options & ~(u64)PTRACE_O_MASK)
 		return -EINVAL;
-	return (options & PTRACE_O_SUSPEND_SECCOMP) && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+	return options & PTRACE_O_SUSPEND_SECCOMP ? seccomp_may_suspend() : 0;
 }
 
 /* => T. The first stop: by SIGSTOP unless seized; one that is stopped already becomes a traced one. */
@@ -164,14 +165,22 @@ static void unfreeze(struct task *t)
 
 /* --- going on ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* => t is frozen. What the tracer wants to hear of its calls: TRACE_CALL_*. */
+static void set_trace_calls(struct task *t, u8 mode)
+{
+	u64 f = spin_lock_irqsave(&t->sighand->lock);
+	t->trace_calls = mode;
+	update_syscall_entry(t);
+	spin_unlock_irqrestore(&t->sighand->lock, f);
+}
+
 static int resume(struct task *t, long request, u64 sig)
 {
 	bool step = request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP;
 	bool emulate = request == PTRACE_SYSEMU || request == PTRACE_SYSEMU_SINGLESTEP;
 	if (sig > NSIG_MAX || request == PTRACE_SINGLEBLOCK)
 		return -EIO;
-	t->trace_calls = emulate ? TRACE_CALL_EMU : request == PTRACE_SYSCALL ? TRACE_CALL_STOPS : 0;
-	arch_trace_syscalls(task_thread(t), t->trace_calls);
+	set_trace_calls(t, emulate ? TRACE_CALL_EMU : request == PTRACE_SYSCALL ? TRACE_CALL_STOPS : 0);
 	if (t->trace_calls)
 		atomic_or(&t->flags, TIF_SYSCALL_TRACE);
 	else if (!step)
@@ -189,7 +198,7 @@ static int detach(struct task *t, u64 sig)
 	if (sig > NSIG_MAX)
 		return -EIO;
 	ptrace_single_step(t, false);
-	arch_trace_syscalls(task_thread(t), false);
+	set_trace_calls(t, 0);
 	spin_lock(&tasklist_lock);
 	/* Frozen, so alive: nothing to release. */
 	t->exit_code = (s32)sig;
@@ -368,6 +377,7 @@ static long set_sigmask(struct task *t, u64 size, uaddr_t in)
 static long get_syscall_info(struct task *t, u64 room, uaddr_t out)
 {
 	const struct regs *r = arch_user_regs(&t->arch);
+	const u64 args[6] = { r->di, r->si, r->dx, r->r10, r->r8, r->r9 };
 	struct ptrace_syscall_info i;
 	u64 size = offsetof(struct ptrace_syscall_info, entry);
 	int code = t->last_siginfo ? t->last_siginfo->code : 0;
@@ -377,7 +387,6 @@ static long get_syscall_info(struct task *t, u64 room, uaddr_t out)
 	i.instruction_pointer = r->ip;
 	i.stack_pointer = r->sp;
 	if (code == (SIGTRAP | 0x80) && t->ptrace_message == PTRACE_EVENTMSG_SYSCALL_ENTRY) {
-		const u64 args[6] = { r->di, r->si, r->dx, r->r10, r->r8, r->r9 };
 		i.op = PTRACE_SYSCALL_INFO_ENTRY;
 		i.entry.nr = (u64)(s64)(s32)r->orig_ax;
 		memcpy(i.entry.args, args, sizeof(args));
@@ -387,6 +396,12 @@ static long get_syscall_info(struct task *t, u64 room, uaddr_t out)
 		i.exit.rval = (s64)r->ax;
 		i.exit.is_error = r->ax >= (u64)-4095;
 		size = offsetof(struct ptrace_syscall_info, exit.is_error) + 1;
+	} else if (code == PTRACE_CODE(PTRACE_EVENT_SECCOMP)) {
+		i.op = PTRACE_SYSCALL_INFO_SECCOMP;
+		i.seccomp.nr = (u64)(s64)(s32)r->orig_ax;
+		memcpy(i.seccomp.args, args, sizeof(args));
+		i.seccomp.ret_data = (u32)t->ptrace_message;
+		size = offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(i.seccomp.ret_data);
 	}
 	return copy_to_user(out, &i, min(room, size)) ? -EFAULT : (long)size;
 }
@@ -448,6 +463,8 @@ static long examine(struct task *t, long request, u64 addr, u64 data)
 	case PTRACE_GETSIGMASK: return get_sigmask(t, addr, data);
 	case PTRACE_SETSIGMASK: return set_sigmask(t, addr, data);
 	case PTRACE_GET_RSEQ_CONFIGURATION: return get_rseq(t, addr, data);
+	case PTRACE_SECCOMP_GET_FILTER: return seccomp_ptrace_filter(t, addr, data);
+	case PTRACE_SECCOMP_GET_METADATA: return seccomp_ptrace_metadata(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO: return get_syscall_info(t, addr, data);
 	default: return -EIO;
 	}

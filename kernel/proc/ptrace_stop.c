@@ -10,6 +10,7 @@
 #include "arch/x86_64/hooks.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
+#include "proc/seccomp.h"
 #include "proc/signal.h"
 
 /* Attachers that wait for JOBCTL_TRAPPING to end; woken rarely enough to share one queue. */
@@ -175,15 +176,16 @@ bool ptrace_syscall_enter(struct regs *regs)
 {
 	u8 mode = READ_ONCE(current->trace_calls);
 	if (!mode) {
-		/* The tracer is gone; only the thread itself may change the way in. */
-		arch_trace_syscalls(task_thread(current), false);
+		/* No tracer, or none that asks; who is confined stays on this way in. */
+		if (!(READ_ONCE(current->flags) & TIF_SECCOMP)) {
+			u64 f = spin_lock_irqsave(&current->sighand->lock);
+			update_syscall_entry(current);
+			spin_unlock_irqrestore(&current->sighand->lock, f);
+		}
 		return true;
 	}
 	report_syscall(PTRACE_EVENTMSG_SYSCALL_ENTRY);
-	if ((mode & TRACE_CALL_EMU) || sig_in(SIGKILL, READ_ONCE(current->pending.set)))
-		return false;
-	/* The tracer may have changed the number; -1 is no call, whose result it has chosen. */
-	return (s32)regs->orig_ax != -1;
+	return !(mode & TRACE_CALL_EMU) && !sig_in(SIGKILL, READ_ONCE(current->pending.set));
 }
 
 void hook_syscall_exit(struct regs *regs)

@@ -109,6 +109,8 @@ static void reset_own_fields(struct task *t, bool kthread)
 	sigpending_init(&t->pending);
 	t->real_blocked = 0;
 	t->jobctl = 0;
+	t->seccomp_mode = 0;
+	t->seccomp_filter = NULL;
 	t->pdeath_signal = 0;
 	t->vfork_done = NULL;
 	list_init(&t->pi_owned);

@@ -166,6 +166,8 @@ struct task {
 	ksigset_t real_blocked;      /* S: during sigtimedwait */
 	u64 altstack_sp, altstack_size; u32 altstack_flags; /* o */
 	u32 jobctl;                  /* S: JOBCTL_* */
+	u8 seccomp_mode;             /* S, the task itself reads freely: SECCOMP_MODE_*; with TIF_SECCOMP */
+	struct seccomp_filter *seccomp_filter; /* S, the task itself reads freely: its newest filter (seccomp.h), NULL = none */
 	s32 pdeath_signal;           /* T */
 	u64 parent_exec_id, self_exec_id; /* T */
 	struct completion *vfork_done; /* A */
@@ -244,6 +246,8 @@ static inline struct pid *task_session(struct task *t) { return t->signal->pids[
  * initial one. => tasklist_lock, or current. */
 static inline struct pid_namespace *task_pid_ns(const struct task *t) { return likely(t->thread_pid) ? pid_ns_of(t->thread_pid) : &init_pid_ns; }
 static inline struct pid_namespace *current_pid_ns(void) { return task_pid_ns(current); }
+/* Can its execs never gain privileges? */
+static inline bool task_no_new_privs(const struct task *t) { return READ_ONCE(t->flags) & TIF_NO_NEW_PRIVS; }
 /* What getpid() says. */
 static inline s32 current_vpid(void) { return pid_own_nr(current->signal->pids[PIDTYPE_TGID]); }
 /* => tasklist_lock. for each thread of t's group */

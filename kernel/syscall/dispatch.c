@@ -9,6 +9,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 
 #define TABLE_SIZE SYSCALL_TABLE_SIZE
 
@@ -62,6 +63,11 @@ void hook_syscall(struct regs *regs)
 
 void hook_syscall_traced(struct regs *regs)
 {
-	if (ptrace_syscall_enter(regs))
+	if (!ptrace_syscall_enter(regs))
+		return;
+	if ((READ_ONCE(current->flags) & TIF_SECCOMP) && !seccomp_syscall_enter(regs))
+		return;
+	/* -1 is no call: whoever changed the number has chosen the result. */
+	if ((s32)regs->orig_ax != -1)
 		hook_syscall(regs);
 }

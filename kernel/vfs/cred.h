@@ -23,7 +23,6 @@ struct cred {
 	u32 gid, egid, sgid, fsgid;
 	u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient; /* bit n = capability n */
 	u32 securebits;
-	bool no_new_privs;
 	struct group_list *groups; /* NULL = none */
 	struct user_account *user;      /* of uid in user_ns; holds user_ns */
 	struct user_namespace *user_ns; /* what the capabilities are good for, and whatever lies below it */

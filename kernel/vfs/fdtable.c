@@ -401,6 +401,14 @@ long sys_dup2(u64 oldfd, u64 newfd)
 	return (long)(u32)newfd;
 }
 
+long fd_install_at(struct file *f, u32 fd, bool cloexec)
+{
+	if (fd < fd_limit())
+		return dup_onto(f, fd, cloexec);
+	file_put(f);
+	return -EBADF;
+}
+
 /* fcntl's F_DUPFD*. */
 long fd_dup_from(struct file *f, u64 min_fd, bool cloexec)
 {

@@ -115,6 +115,8 @@ void fd_install(int fd, struct file *f);
 void fd_cancel(int fd);
 /* reserve + install: returns fd, or -errno and drops the file's reference. */
 int fd_install_new(struct file *f, bool cloexec);
+/* Puts f (whose reference it takes over) at this number, closing what is there: fd, or -EBADF (above the limit), -EMFILE, -ENOMEM, -EBUSY. */
+long fd_install_at(struct file *f, u32 fd, bool cloexec);
 int fd_close(int fd);
 
 /* --- root, cwd, umask ------------------------------------------------------------------------------------------------------------------- */

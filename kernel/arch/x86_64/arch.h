@@ -31,8 +31,11 @@ void arch_enter_user(void) __noreturn;
 /* arch_prctl(2) codes for FS/GS base; returns 0 or -errno. */
 long arch_prctl_base(int code, u64 addr);
 
-/* Turns SPECIAL_SYSCALL_TRACE of t on or off. t is stopped and off its CPU, or current (off only). */
+/* Turns SPECIAL_SYSCALL_TRACE of t on or off. t is off its CPU, or current; another running thread takes it over at its next switch or
+ * arch_reload_syscall_entry(). => calls for one thread exclude each other */
 void arch_trace_syscalls(struct thread *t, bool on);
+/* The CPU's way into system calls is that of its current thread again. */
+void arch_reload_syscall_entry(void);
 /* t->debug was changed: takes note of whether anything is enabled in it. t as above. */
 void arch_debug_changed(struct thread *t);
 

@@ -24,6 +24,7 @@ struct cpu {
 	void *held[24];     /* debug: spinlocks held, innermost last */
 	struct tss *tss;
 	bool online;        /* written once by that CPU; others read */
+	bool entry_traced;  /* its own, interrupts off: SYSCALL enters by the slow way (thread.c) */
 };
 extern struct cpu cpus[NR_CPUS];
 /* Number of CPUs that run, ids 0 .. nr_cpus-1. Constant after SMP start. */

@@ -17,7 +17,7 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 extern const syscall_fn syscall_table[];
 /* syscall/dispatch.c. What is in no table: regs->orig_ax = number; sets regs->ax. Interrupts on. */
 void hook_syscall(struct regs *regs);
-/* syscall/dispatch.c. The same for threads with SPECIAL_SYSCALL_TRACE: a tracer sees the call first. */
+/* syscall/dispatch.c. The same for threads with SPECIAL_SYSCALL_TRACE: a tracer sees the call first, then seccomp. */
 void hook_syscall_traced(struct regs *regs);
 /* proc/ptrace_stop.c. A system call is over and TIF_SYSCALL_TRACE is set: tells the tracer. Interrupts on. */
 void hook_syscall_exit(struct regs *regs);

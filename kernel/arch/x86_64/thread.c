@@ -65,39 +65,51 @@ static void load_debug_regs(const struct debug_regs *d)
 }
 static void clear_dr7(void) { __asm__ __volatile__("movq %0, %%db7" ::"r"(DR7_FIXED)); }
 
-/* SYSCALL's target differs for traced threads, so that all others pay nothing; breakpoints are loaded with their thread. => interrupts off */
+/* SYSCALL's target differs for traced threads, so that all others pay nothing. What it is now is the CPU's knowledge: a thread's wish may have changed while
+ * it ran. => interrupts off */
+static void load_syscall_entry(const struct arch_thread *n)
+{
+	struct cpu *c = this_cpu();
+	bool traced = READ_ONCE(n->special) & SPECIAL_SYSCALL_TRACE;
+	if (c->entry_traced == traced)
+		return;
+	c->entry_traced = traced;
+	wrmsr(MSR_LSTAR, traced ? (u64)syscall_entry_traced : (u64)syscall_entry);
+}
+
+void arch_reload_syscall_entry(void)
+{
+	u64 flags = irq_save();
+	load_syscall_entry(arch_of(current_thread()));
+	irq_restore(flags);
+}
+
+/* Breakpoints are loaded with their thread. => interrupts off */
 static void switch_special(u32 prev, const struct arch_thread *n)
 {
-	if ((prev ^ n->special) & SPECIAL_SYSCALL_TRACE)
-		wrmsr(MSR_LSTAR, n->special & SPECIAL_SYSCALL_TRACE ? (u64)syscall_entry_traced : (u64)syscall_entry);
+	load_syscall_entry(n);
 	if (n->special & SPECIAL_DEBUG_REGS)
 		load_debug_regs(n->debug);
 	else if (prev & SPECIAL_DEBUG_REGS)
 		clear_dr7();
 }
 
-static void set_special(struct thread *t, u32 special)
+static void set_special(struct thread *t, u32 bit, bool on)
 {
 	struct arch_thread *a = arch_of(t);
 	u64 flags = irq_save();
-	u32 old = a->special;
-	a->special = special;
+	u32 old = on ? atomic_or(&a->special, bit) : atomic_and(&a->special, ~bit);
 	if (t == current_thread())
 		switch_special(old, a);
 	irq_restore(flags);
 }
 
-void arch_trace_syscalls(struct thread *t, bool on)
-{
-	u32 rest = arch_of(t)->special & ~SPECIAL_SYSCALL_TRACE;
-	set_special(t, on ? rest | SPECIAL_SYSCALL_TRACE : rest);
-}
+void arch_trace_syscalls(struct thread *t, bool on) { set_special(t, SPECIAL_SYSCALL_TRACE, on); }
 
 void arch_debug_changed(struct thread *t)
 {
 	struct arch_thread *a = arch_of(t);
-	u32 rest = a->special & ~SPECIAL_DEBUG_REGS;
-	set_special(t, a->debug && (a->debug->dr7 & 0xff) ? rest | SPECIAL_DEBUG_REGS : rest);
+	set_special(t, SPECIAL_DEBUG_REGS, a->debug && (a->debug->dr7 & 0xff));
 }
 
 struct thread *arch_switch(struct thread *prev, struct thread *next)

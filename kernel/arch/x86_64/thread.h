@@ -15,7 +15,7 @@ struct debug_regs {
 	u64 dr7; /* without reserved bits */
 };
 /* arch_thread.special: what arch_switch() must see to when such a thread comes and goes. */
-#define SPECIAL_SYSCALL_TRACE 1u /* SYSCALL enters by way of hook_syscall_traced() */
+#define SPECIAL_SYSCALL_TRACE 1u /* SYSCALL enters by way of hook_syscall_traced(). Set by other threads too: arch_trace_syscalls() */
 #define SPECIAL_DEBUG_REGS 2u    /* `debug` has an enabled one */
 
 struct arch_thread {
@@ -27,7 +27,7 @@ struct arch_thread {
 	u32 trap_nr, error_code;
 	struct debug_regs *debug; /* NULL = none ever set; only changed while the thread is stopped, or by itself */
 	u64 dr6;               /* causes of debug traps as the tracer sees them, in positive logic */
-	u32 special;           /* SPECIAL_*: changed as `debug` */
+	u32 special;           /* a  SPECIAL_* */
 };
 
 #endif
