@@ -3,6 +3,7 @@
 
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/sched.h"
 
 typedef unsigned long long ull;
 
@@ -66,33 +67,45 @@ static void put_header(struct maps_walk *w, const struct vma *v)
 
 static void kib(struct text *t, const char *name, u64 pages) { text_printf(t, "%-15s %8llu kB\n", name, (ull)pages << (PAGE_SHIFT - 10)); }
 
-static void put_sizes(struct text *t, u64 rss, u64 anon)
+static void kib_bytes(struct text *t, const char *name, u64 bytes) { text_printf(t, "%-15s %8llu kB\n", name, (ull)bytes >> 10); }
+
+/* Pss of the whole process by what backs the pages; only smaps_rollup shows it. */
+struct pss_kinds { u64 file, shmem; };
+
+static void put_sizes(struct text *t, const struct mm_usage *u, const struct pss_kinds *kinds, u64 locked)
 {
-	kib(t, "Rss:", rss);
-	kib(t, "Pss:", rss);
-	kib(t, "Pss_Dirty:", anon);
-	kib(t, "Shared_Clean:", 0);
-	kib(t, "Shared_Dirty:", 0);
-	kib(t, "Private_Clean:", rss - anon);
-	kib(t, "Private_Dirty:", anon);
-	kib(t, "Referenced:", rss);
-	kib(t, "Anonymous:", anon);
-	kib(t, "LazyFree:", 0);
-	kib(t, "AnonHugePages:", 0);
-	kib(t, "Swap:", 0);
-	kib(t, "SwapPss:", 0);
-	kib(t, "Locked:", 0);
+	static const char *const none[] = { "KSM:", "LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:", "Private_Hugetlb:",
+		"Swap:", "SwapPss:" };
+	kib(t, "Rss:", u->rss);
+	kib_bytes(t, "Pss:", u->pss);
+	kib_bytes(t, "Pss_Dirty:", u->pss_dirty);
+	if (kinds) {
+		kib_bytes(t, "Pss_Anon:", u->pss_anon);
+		kib_bytes(t, "Pss_File:", kinds->file);
+		kib_bytes(t, "Pss_Shmem:", kinds->shmem);
+	}
+	kib(t, "Shared_Clean:", u->shared_clean);
+	kib(t, "Shared_Dirty:", u->shared_dirty);
+	kib(t, "Private_Clean:", u->private_clean);
+	kib(t, "Private_Dirty:", u->private_dirty);
+	kib(t, "Referenced:", u->referenced);
+	kib(t, "Anonymous:", u->anon);
+	for (u32 i = 0; i < ARRAY_SIZE(none); i++)
+		kib(t, none[i], 0);
+	kib_bytes(t, "Locked:", locked);
 }
 
-static void put_smaps(struct maps_walk *w, const struct vma *v, u64 rss)
+static void put_smaps(struct maps_walk *w, const struct vma *v)
 {
+	struct mm_usage u = { 0 };
 	static const struct { u64 bit; char name[3]; } names[] = { { VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" },
 		{ VM_MAYREAD, "mr" }, { VM_MAYWRITE, "mw" }, { VM_MAYEXEC, "me" }, { VM_MAYSHARE, "ms" }, { VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" },
 		{ VM_DONTCOPY, "dc" }, { VM_ACCOUNT, "ac" }, { VM_NORESERVE, "nr" }, { VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" } };
 	kib(w->t, "Size:", (v->end - v->start) >> PAGE_SHIFT);
 	kib(w->t, "KernelPageSize:", 1);
 	kib(w->t, "MMUPageSize:", 1);
-	put_sizes(w->t, rss, v->mapping ? 0 : rss);
+	mm_usage(w->mm, v->start, v->end, &u);
+	put_sizes(w->t, &u, NULL, v->flags & VM_LOCKED ? u.pss : 0);
 	text_puts(w->t, "THPeligible:           0\nVmFlags: ");
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		if (v->flags & names[i].bit)
@@ -125,7 +138,7 @@ static int put_vma(const struct vma *v, u64 rss, void *arg)
 	struct maps_walk *w = arg;
 	put_header(w, v);
 	if (w->smaps)
-		put_smaps(w, v, rss);
+		put_smaps(w, v);
 	return w->t->failed;
 }
 
@@ -157,19 +170,40 @@ static int show_vmas(struct text *t, const struct proc_node *n, bool smaps)
 int proc_show_maps(struct text *t, const struct proc_node *n) { return show_vmas(t, n, false); }
 int proc_show_smaps(struct text *t, const struct proc_node *n) { return show_vmas(t, n, true); }
 
+struct rollup {
+	struct mm *mm;
+	struct mm_usage all;
+	struct pss_kinds kinds;
+	u64 first, end, locked;
+};
+
+static int add_rollup(const struct vma *v, u64 rss, void *arg)
+{
+	struct rollup *r = arg;
+	struct mm_usage u = { 0 };
+	if (!r->end)
+		r->first = v->start;
+	r->end = v->end;
+	mm_usage(r->mm, v->start, v->end, &u);
+	for (u32 i = 0; i < sizeof(u) / sizeof(u64); i++)
+		((u64 *)&r->all)[i] += ((u64 *)&u)[i];
+	*(v->file ? &r->kinds.file : &r->kinds.shmem) += u.pss - u.pss_anon;
+	r->locked += v->flags & VM_LOCKED ? u.pss : 0;
+	return 0;
+}
+
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n)
 {
-	struct mm_split r;
-	struct mm *mm = get_task_mm(n->task);
-	if (!mm)
+	struct rollup r = { .mm = get_task_mm(n->task) };
+	if (!r.mm)
 		return -ESRCH;
-	proc_mm_split(mm, &r);
-	text_puts(t, "00000000-7ffffffff000 ---p 00000000 00:00 0 ");
+	mm_for_each_vma(r.mm, add_rollup, &r);
+	text_printf(t, "%08llx-%08llx ---p 00000000 00:00 0 ", (ull)r.first, (ull)r.end);
 	while (t->len < 72)
 		text_put(t, " ", 1);
 	text_puts(t, " [rollup]\n");
-	put_sizes(t, r.anon + r.file + r.shmem, r.anon);
-	mm_put_user(mm);
+	put_sizes(t, &r.all, &r.kinds, r.locked);
+	mm_put_user(r.mm);
 	return 0;
 }
 
@@ -294,4 +328,38 @@ static void mem_release(struct file *f)
 		mm_put(f->private);
 }
 
+/* --- pagemap ----------------------------------------------------------------------------------------------------------------------------- */
+#define PAGEMAP_BATCH 64u
+/* A word for each page, at eight times its number. */
+static ssize_t pagemap_read(struct file *f, struct iter *to, u64 *pos)
+{
+	u64 words[PAGEMAP_BATCH];
+	struct mm *mm = f->private;
+	ssize_t done = 0;
+	/* Page frames tell neighbours in memory apart: only for who may do anything. */
+	bool frames = cred_ns_capable(f->cred, &init_user_ns, CAP_SYS_ADMIN);
+	if ((*pos | to->count) % sizeof(u64))
+		return -EINVAL;
+	if (!mm || !mm_tryget_user(mm))
+		return 0;
+	while (to->count && *pos / sizeof(u64) < TASK_SIZE_MAX >> PAGE_SHIFT) {
+		u64 page = *pos / sizeof(u64);
+		u32 n = (u32)min(min(to->count / sizeof(u64), (size_t)PAGEMAP_BATCH), (TASK_SIZE_MAX >> PAGE_SHIFT) - page);
+		mm_pagemap(mm, page << PAGE_SHIFT, words, n, frames);
+		size_t got = iter_copy_to(to, words, n * sizeof(u64));
+		done += (ssize_t)got;
+		*pos += got;
+		if (got < n * sizeof(u64)) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+		if (fatal_signal_pending())
+			break;
+		cond_resched();
+	}
+	mm_put_user(mm);
+	return done;
+}
+
+const struct file_ops proc_pagemap_ops = { .open = mem_open, .read = pagemap_read, .llseek = mem_llseek, .release = mem_release };
 const struct file_ops proc_mem_ops = { .open = mem_open, .read = mem_read, .write = mem_write, .llseek = mem_llseek, .release = mem_release };

@@ -216,6 +216,31 @@ static int show_oom_adj(struct text *t, const struct proc_node *n)
 	text_printf(t, "%d\n", n->task->signal->oom_score_adj);
 	return 0;
 }
+static int show_dump_filter(struct text *t, const struct proc_node *n)
+{
+	struct mm *mm = get_task_mm(n->task);
+	if (!mm)
+		return 0;
+	text_printf(t, "%08x\n", READ_ONCE(mm->dump_filter));
+	mm_put_user(mm);
+	return 0;
+}
+static int store_dump_filter(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	char *end = buf + strlen(buf);
+	while (end > buf && (end[-1] == '\n' || end[-1] == ' '))
+		*--end = 0;
+	int err = str_to_u64(buf, 0, &v);
+	if (err || v > 0xffffffffUL)
+		return err ? err : -ERANGE;
+	struct mm *mm = get_task_mm(n->task);
+	if (!mm)
+		return -ESRCH;
+	WRITE_ONCE(mm->dump_filter, (u32)v & 0x1ff);
+	mm_put_user(mm);
+	return 0;
+}
 /* A number with an optional sign and white space around it. 0 or -EINVAL. */
 static int parse_s64(char *buf, s64 *out)
 {
@@ -249,7 +274,21 @@ static int store_oom_adj(const struct proc_node *n, char *buf, size_t len)
 	return 0;
 }
 
-static int show_zero(struct text *t, const struct proc_node *n) { text_puts(t, "0"); return 0; }
+/* The kernel function it sleeps in; "0" when it runs, or for those who may not know. */
+static int show_wchan(struct text *t, const struct proc_node *n)
+{
+	char name[96] = "0", *plus;
+	struct task *task = n->task;
+	bool asleep = READ_ONCE(task->state) & ~TASK_DEAD && !task->exit_state && !proc_may_read(task);
+	u64 at = asleep ? arch_sleep_site(task_thread(task)) : 0;
+	if (at)
+		arch_symbol(at, name, sizeof(name));
+	plus = strchr(name, '+');
+	if (plus)
+		*plus = 0;
+	text_puts(t, name);
+	return 0;
+}
 static int show_personality(struct text *t, const struct proc_node *n) { text_printf(t, "%08x\n", n->task->personality); return 0; }
 static int show_cgroup(struct text *t, const struct proc_node *n) { text_puts(t, "0::/\n"); return 0; }
 static int show_no_login(struct text *t, const struct proc_node *n) { text_printf(t, "%u", 0xffffffffu); return 0; }
@@ -292,7 +331,8 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		PROC_TEXT("mounts", 0444, show_mounts), PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth),         \
 		PROC_TEXT("oom_score", 0444, show_oom_score),                                                                                            \
 		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj },                                       \
-		PROC_TEXT("wchan", 0444, show_zero), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
+		{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter },                             \
+		PROC_TEXT("wchan", 0444, show_wchan), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
 		PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login),         \
 		ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                          \
 		{ .name = "setgroups", .mode = S_IFREG | 0644, .show = proc_show_setgroups, .store_as = proc_store_setgroups,                            \
@@ -302,6 +342,7 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		PROC_TEXT("schedstat", 0444, show_schedstat),                                                                                            \
 		PROC_TEXT("timerslack_ns", 0444, show_slack),                                                                                            \
 		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },                                             \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                     \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                   \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                 \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                   \

@@ -6,6 +6,8 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
+#include "proc/exec.h"
 #include "proc/ns.h"
 #include "proc/seccomp.h"
 #include "vfs/pipe.h"
@@ -119,6 +121,40 @@ static int show_inode_nr(struct text *t, const struct proc_node *n)
 	text_printf(t, "%llu\t0\n", (ull)c.inodes);
 	return 0;
 }
+static int show_core_pattern(struct text *t, const struct proc_node *n)
+{
+	char p[CORE_PATTERN_SIZE];
+	core_pattern_get(p);
+	text_printf(t, "%s\n", p);
+	return 0;
+}
+static int store_core_pattern(const struct proc_node *n, char *buf, size_t len)
+{
+	core_pattern_set(buf);
+	return 0;
+}
+
+/* A plain u32 somewhere in the kernel, between two limits. */
+struct u32_setting {
+	u32 *value, min, max;
+};
+static int show_u32(struct text *t, const struct proc_node *n)
+{
+	const struct u32_setting *s = n->e->data;
+	text_printf(t, "%u\n", READ_ONCE(*s->value));
+	return 0;
+}
+static int store_u32(const struct proc_node *n, char *buf, size_t len)
+{
+	const struct u32_setting *s = n->e->data;
+	u64 v;
+	if (parse(buf, &v) || v < s->min || v > s->max)
+		return -EINVAL;
+	WRITE_ONCE(*s->value, (u32)v);
+	return 0;
+}
+#define SETTING(n, variable, low, high)                                                                                                              \
+	{ .name = n, .mode = S_IFREG | 0644, .show = show_u32, .store = store_u32, .data = &(const struct u32_setting){ &(variable), low, high } }
 static int show_pipe_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", PIPE_MAX_SIZE); return 0; }
 
 /* --- user namespaces -------------------------------------------------------------------------------------------------------------------- */
@@ -239,11 +275,12 @@ static const struct proc_entry kernel_dir[] = {
 	NUMBER("threads-max", 0644, show_threads_max, store_threads_max),
 	NUMBER("ns_last_pid", 0666, show_last_pid, store_last_pid),
 	NUMBER("printk", 0644, show_printk, store_printk),
-	CONSTANT("randomize_va_space", "2"),
+	SETTING("randomize_va_space", randomize_va_space, 0, 0x7fffffff),
 	CONSTANT("cap_last_cap", "40"),
 	CONSTANT("ngroups_max", "65536"),
-	CONSTANT("core_pattern", "core"),
-	CONSTANT("core_uses_pid", "0"),
+	NUMBER("core_pattern", 0644, show_core_pattern, store_core_pattern),
+	SETTING("core_uses_pid", core_uses_pid, 0, 0x7fffffff),
+	SETTING("core_pipe_limit", core_pipe_limit, 0, 0x7fffffff),
 	CONSTANT("overflowuid", "65534"),
 	CONSTANT("overflowgid", "65534"),
 	CONSTANT("panic", "0"),
@@ -263,7 +300,7 @@ static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), 
 	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
 static const struct proc_entry fs_dir[] = {
 	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
-	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), CONSTANT("suid_dumpable", "0"),
+	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), SETTING("suid_dumpable", suid_dumpable, 0, 2),
 	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
 };
 static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };

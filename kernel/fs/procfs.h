@@ -113,7 +113,7 @@ int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_show_cmdline(struct text *t, const struct proc_node *n);
 int proc_show_environ(struct text *t, const struct proc_node *n);
 int proc_show_auxv(struct text *t, const struct proc_node *n);
-extern const struct file_ops proc_mem_ops;
+extern const struct file_ops proc_mem_ops, proc_pagemap_ops;
 /* Pages of an address space: resident ones by what backs them, mapped ones by use as Linux counts data, stack and code. => may sleep */
 struct mm_split { u64 anon, file, shmem, data, stack, exec; };
 void proc_mm_split(struct mm *mm, struct mm_split *out);

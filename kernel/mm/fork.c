@@ -26,6 +26,7 @@ static void copy_layout(struct mm *child, const struct mm *old)
 	child->env_end = old->env_end;
 	child->vdso = old->vdso;
 	child->dumpable = old->dumpable;
+	child->dump_filter = old->dump_filter;
 	child->total_pages = old->total_pages;
 	memcpy(child->auxv, old->auxv, sizeof(child->auxv));
 	child->membarrier = old->membarrier;

@@ -55,6 +55,7 @@ int mm_create(struct mm **out)
 	rwsem_init(&mm->mmap_lock, RANK_MMAP);
 	spin_init(&mm->pt_lock, RANK_PT);
 	mm->dumpable = 1;
+	mm->dump_filter = 0x33; /* anonymous memory, ELF headers, private huge pages */
 	spin_lock(&all_mms_lock);
 	list_add_tail(&mm->all, &all_mms_list);
 	nr_mms++;

@@ -37,6 +37,7 @@ struct mm {
 	u64 rss;                    /* pt_lock: counted pages in the tables, shared ones included */
 	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
+	u32 dump_filter;            /* a: /proc/PID/coredump_filter; inherited by fork, kept over exec */
 	u32 membarrier;             /* a: registrations, as MEMBARRIER_CMD_REGISTER_* bits; inherited by fork */
 	struct list_head all;       /* all_mms_lock: list of every mm */
 	/* what fork did, for the birth record */
@@ -119,6 +120,18 @@ void mm_barrier(struct mm *mm, u64 cpus, bool abort_rseq);
 void mm_sync_syscall_entry(struct mm *mm);
 /* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg);
+
+/* --- inspect.c; all take mmap_lock for reading and may sleep --- */
+/* Pages of a range by how they are mapped; pss in bytes: each page shared among those who map it. */
+struct mm_usage { u64 rss, pss, pss_anon, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon; };
+/* Adds [start, end) to *u. */
+void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u);
+/* The words of /proc/PID/pagemap for n pages from addr. frames: with physical page numbers. */
+void mm_pagemap(struct mm *mm, u64 addr, u64 *out, u32 n, bool frames);
+/* Does any page of the range belong to this process and its relatives alone (written to since it was mapped)? */
+bool mm_has_private(struct mm *mm, u64 start, u64 end);
+/* Copies one page for a core dump; false: it is nothing but zeroes, or out of reach. => a user reference to mm */
+bool mm_dump_page(struct mm *mm, u64 addr, void *buf);
 /* Has current this capability? Defined by vfs, which knows credentials. */
 bool hook_capable(int cap);
 /* Frees as much user memory as OOM needs: called when an allocation for user memory failed; kills one process; returns true if the caller should retry.

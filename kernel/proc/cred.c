@@ -12,6 +12,7 @@
 
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/exec.h"
 #include "proc/internal.h"
 #include "vfs/vfs.h"
 
@@ -79,7 +80,7 @@ void cred_commit(struct cred *c)
 	/* Who changes what it may touch must not be looked into by those who could look into it before. */
 	if (!same_ids(old, c) || gains_power(old, c)) {
 		if (t->mm)
-			t->mm->dumpable = 0;
+			t->mm->dumpable = suid_dumpable;
 		t->pdeath_signal = 0;
 	}
 	if (c->user != old->user) {

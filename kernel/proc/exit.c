@@ -14,6 +14,7 @@
 
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
+#include "proc/coredump.h"
 #include "proc/ns.h"
 #include "proc/ptrace.h"
 #include "proc/seccomp.h"
@@ -386,7 +387,7 @@ static void last_thread_exits(struct task *t, long code)
 	exit_itimers(s);
 }
 
-/* One thread less that lives; the last one fixes the process's status unless a group exit did. True for the last. */
+/* One thread less that lives; the last one fixes the process's status unless a group exit did. True for the last. Waits for a core dump in progress. */
 static bool leave_group(struct task *t, long code)
 {
 	struct signal *s = t->signal;
@@ -397,7 +398,11 @@ static bool leave_group(struct task *t, long code)
 		s->group_exit_code = (s32)code;
 		s->group_stop_count = 0;
 	}
-	spin_unlock_irqrestore(&t->sighand->lock, flags);
+	t->pf |= PF_PARKED_FOR_CORE;
+	if (unlikely(s->core))
+		coredump_park(flags);
+	else
+		spin_unlock_irqrestore(&t->sighand->lock, flags);
 	return last;
 }
 

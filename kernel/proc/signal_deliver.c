@@ -12,6 +12,7 @@
 #include <asm/unistd_64.h>
 
 #include "arch/x86_64/hooks.h"
+#include "proc/coredump.h"
 #include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/signal.h"
@@ -135,10 +136,13 @@ static bool own_pgrp_orphaned(void)
 
 /* --- taking a signal --------------------------------------------------------------------------------------------------------------------- */
 
-static void die_of(int sig) __noreturn;
-static void die_of(int sig)
+/* info NULL: no core whatever the signal. */
+static void die_of(int sig, const struct ksiginfo *info) __noreturn;
+static void die_of(int sig, const struct ksiginfo *info)
 {
 	current->pf |= PF_SIGNALED;
+	if (info && sig_in(sig, SIGSET_CORE))
+		do_coredump(sig, info);
 	do_group_exit(sig);
 }
 
@@ -166,7 +170,7 @@ static enum taken act_on(struct ksignal *k, u64 f)
 		spin_unlock_irqrestore(&t->sighand->lock, f);
 		if (trace_on(killed))
 			trace_killed(t->tgid, k->sig, k->info.code <= 0 ? k->info.pid : 0, k->info.code);
-		die_of(k->sig);
+		die_of(k->sig, &k->info);
 	}
 	if (k->sig != SIGSTOP) {
 		/* The terminal's stops have no effect where no shell would continue it. A SIGCONT in this window clears JOBCTL_STOP_DEQUEUED. */
@@ -186,7 +190,7 @@ static enum taken take_one(struct ksignal *k, u64 f)
 	if ((s->flags & SIGNAL_GROUP_EXIT) || s->group_exec_task) {
 		t->pending.set &= ~SIGMASK(SIGKILL);
 		spin_unlock_irqrestore(&t->sighand->lock, f);
-		die_of(SIGKILL);
+		die_of(SIGKILL, NULL);
 	}
 	if ((t->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0, f))
 		return TAKEN_RELOCK;

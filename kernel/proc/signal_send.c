@@ -59,8 +59,9 @@ static void continue_group(struct task *p)
 static bool prepare_signal(struct task *p, int sig, bool force)
 {
 	struct task *t;
+	/* While a core is written only SIGKILL counts: it breaks the dump off. */
 	if (p->signal->flags & SIGNAL_GROUP_EXIT)
-		return false;
+		return p->signal->core && sig == SIGKILL;
 	if (sig_in(sig, SIGSET_STOP)) {
 		flush_signals(SIGMASK(SIGCONT), &p->signal->shared_pending);
 		for_each_thread(p, t)
@@ -145,7 +146,7 @@ static void complete_signal(struct task *p, int sig, enum pid_type type)
 	struct task *t = choose_target(p, sig, type);
 	if (!t)
 		return;
-	if (is_fatal(p, sig) && !(p->signal->flags & SIGNAL_GROUP_EXIT) && !sig_in(sig, t->real_blocked) && !sig_in(sig, SIGSET_CORE) &&
+	if (is_fatal(p, sig) && (p->signal->core || !(p->signal->flags & SIGNAL_GROUP_EXIT)) && !sig_in(sig, t->real_blocked) && !sig_in(sig, SIGSET_CORE) &&
 	    (sig == SIGKILL || !p->ptrace)) {
 		start_group_exit(p, sig);
 		return;

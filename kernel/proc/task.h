@@ -96,6 +96,7 @@ struct signal {
 	s32 group_exit_code;         /* S */
 	struct task *group_exec_task;/* S: the thread that de-threads */
 	u32 notify_count;            /* S: threads it still waits for */
+	struct core_state *core;     /* S: the core dump in progress, or NULL: coredump.h */
 	u32 flags;                   /* S */
 	s32 group_stop_count;        /* S */
 	bool is_child_subreaper;     /* T */
@@ -203,6 +204,7 @@ struct task {
 #define PF_SUPERPRIV 0x100u
 #define PF_NPROC_EXCEEDED 0x1000u
 #define PF_SIGNALED 0x400u
+#define PF_PARKED_FOR_CORE 0x8u /* S: past the place in its exit where a core dump would hold it */
 #define PF_NO_SETAFFINITY 0x4000000u
 #define PF_RANDOMIZE 0x400000u
 

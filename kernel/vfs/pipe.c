@@ -370,6 +370,24 @@ static void pipe_release(struct file *f)
 	pipe_put(f->inode, p);
 }
 
+static bool only_our_reader(const struct pipe *p) { return READ_ONCE(p->readers) == 1; }
+
+void pipe_wait_reader(struct file *f)
+{
+	struct pipe *p = f->inode->pipe;
+	mutex_lock(&p->lock);
+	WRITE_ONCE(p->readers, p->readers + 1);
+	WRITE_ONCE(p->writers, p->writers - 1);
+	mutex_unlock(&p->lock);
+	/* The end of file shows. The last other reader's close wakes everybody: ours makes it the half of a pipe. */
+	wake_up_key(&p->rd_wait, TASK_NORMAL, 0, KEY_READABLE | POLLHUP);
+	(void)wait_event_interruptible(p->wr_wait, only_our_reader(p));
+	mutex_lock(&p->lock);
+	WRITE_ONCE(p->readers, p->readers - 1);
+	WRITE_ONCE(p->writers, p->writers + 1);
+	mutex_unlock(&p->lock);
+}
+
 /* --- opening a FIFO ---------------------------------------------------------------------------------------------------------------------- */
 
 /* inode->pipe with one more file on it, made if there is none. 0 or -ENOMEM. */

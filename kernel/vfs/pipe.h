@@ -34,6 +34,9 @@ long pipe_fcntl(struct file *f, u32 cmd, u64 arg);
 /* pipe2(2) for the kernel: [0] reads, [1] writes. flags: O_NONBLOCK O_DIRECT. 0, -ENFILE, -ENOMEM. */
 int pipe_create(struct file *out[2], u32 flags);
 
+/* Closes the writing end f for its readers and sleeps until they are gone, too (or a signal comes); f is still to be put. */
+void pipe_wait_reader(struct file *f);
+
 /* proc: sends a thread-directed signal to the current thread, as a failing write does (SIGPIPE). */
 void hook_send_signal_self(int sig);
 

@@ -94,6 +94,8 @@ u32 arch_hwcap(void);
 u32 arch_hwcap2(void);
 /* Fills /proc/cpuinfo for one CPU as Linux does; returns the length as format_str. */
 int arch_cpuinfo(u32 cpu, char *buf, size_t size);
+/* Where t, which does not run, fell asleep: the code behind what schedules; 0 = unknown. A guess when t wakes up meanwhile; never a fault. => t's record is kept */
+u64 arch_sleep_site(struct thread *t);
 /* "name+0xoff/0xsize" for a kernel address; returns buf. */
 const char *arch_symbol(u64 addr, char *buf, size_t size);
 void arch_backtrace(const struct regs *regs);

@@ -139,6 +139,26 @@ struct switch_frame {
 	u64 r15, r14, r13, r12, bx, bp, ip;
 };
 
+u64 arch_sleep_site(struct thread *t)
+{
+	extern char sched_text_start[], sched_text_end[];
+	const struct arch_thread *a = arch_of(t);
+	u64 stack = (u64)READ_ONCE(a->kstack), sp = READ_ONCE(a->ksp);
+	if (!stack || sp < stack || sp > stack + KSTACK_SIZE - sizeof(struct switch_frame))
+		return 0;
+	const struct switch_frame *f = (const void *)sp;
+	u64 ip = f->ip, bp = f->bp;
+	for (int i = 0; i < 16 && ip >= (u64)kernel_text_start && ip < (u64)kernel_text_end; i++) {
+		if (ip < (u64)sched_text_start || ip >= (u64)sched_text_end)
+			return ip;
+		if ((bp & 7) || bp < stack || bp > stack + KSTACK_SIZE - 16)
+			break;
+		ip = ((const u64 *)bp)[1];
+		bp = ((const u64 *)bp)[0];
+	}
+	return 0;
+}
+
 void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg)
 {
 	struct arch_thread *a = arch_of(t);
