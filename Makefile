@@ -19,7 +19,7 @@ warnings := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wold
 gcc_include := $(shell $(CC) -print-file-name=include)
 
 # ---- kernel ------------------------------------------------------------------------------------------------------------------------------
-kernel_rooms := lib arch/x86_64 trace sched mm vfs proc fs tty drivers/virtio syscall boot
+kernel_rooms := lib arch/x86_64 trace sched mm vfs proc ipc fs tty drivers/virtio syscall boot
 kernel_c := $(filter-out %_test.c,$(foreach r,$(kernel_rooms),$(wildcard kernel/$(r)/*.c)))
 kernel_s := $(foreach r,$(kernel_rooms),$(wildcard kernel/$(r)/*.S))
 kernel_o := $(kernel_c:%.c=$(obj)/%.o) $(kernel_s:%.S=$(obj)/%.o)

@@ -10,6 +10,7 @@
 #include "arch/x86_64/memmap.h"
 #include "boot/boot.h"
 #include "fs/procfs.h"
+#include "ipc/ipc.h"
 #include "lib/bug.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -100,6 +101,7 @@ static const struct boot_row init_order[] = {
 	{ "clock", clock_init },
 	{ "processes", proc_init },
 	{ "file systems", vfs_init },
+	{ "ipc", ipc_init },
 	{ "interrupts", irq_enable },
 };
 

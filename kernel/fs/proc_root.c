@@ -1,5 +1,5 @@
 /* The root of /proc: what concerns the whole machine. Formats are Linux's, byte for byte where a program parses them. */
-#include "fs/procfs.h"
+#include "fs/proc_ipc.h"
 
 #include "lib/format.h"
 #include "lib/log.h"
@@ -258,6 +258,7 @@ static struct proc_entry const root_dir[] = {
 	PROC_TEXT("vmstat", 0444, show_vmstat),
 	PROC_TEXT("pando", 0444, proc_show_pando),
 	PROC_DIR("tty", 0555, tty_dir),
+	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .dir = proc_sysvipc_dir, .nr = PROC_SYSVIPC_NR },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .dir = proc_sys_dir, .nr = PROC_SYS_NR },
 };
 const struct proc_entry proc_root = { .name = "/", .mode = S_IFDIR | 0555, .dir = root_dir, .nr = ARRAY_SIZE(root_dir), .lookup = proc_pid_lookup,

@@ -4,6 +4,7 @@
  */
 #include "fs/procfs.h"
 
+#include "fs/proc_ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "proc/coredump.h"
@@ -286,6 +287,8 @@ static const struct proc_entry kernel_dir[] = {
 	CONSTANT("panic", "0"),
 	CONSTANT("tainted", "0"),
 	CONSTANT("sched_rr_timeslice_ms", "100"),
+	PROC_IPC_SETTINGS,
+	CONSTANT("shm_rmid_forced", "0"),
 	PROC_DIR("random", 0555, random_dir),
 	PROC_DIR("pty", 0555, pty_dir),
 	PROC_DIR("seccomp", 0555, seccomp_dir),
@@ -302,6 +305,7 @@ static const struct proc_entry fs_dir[] = {
 	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
 	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), SETTING("suid_dumpable", suid_dumpable, 0, 2),
 	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
+	{ .name = "mqueue", .mode = S_IFDIR | 0555, .dir = proc_mqueue_dir, .nr = PROC_MQUEUE_NR },
 };
 static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };
 static const struct proc_entry unix_dir[] = { CONSTANT("max_dgram_qlen", "512") };

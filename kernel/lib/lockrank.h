@@ -26,6 +26,7 @@ enum lock_rank {
 	RANK_FILES,          /* fdtable->lock */
 	RANK_TASK,           /* task->alloc_lock: pointers to files, fs, mm, nsproxy, comm as seen by others */
 	RANK_FS,             /* fs_context->lock */
+	RANK_IPC,            /* a table of System V objects, a POSIX message queue; the queues' namespaces */
 	RANK_PID,            /* numbers in use, and the inits of pid namespaces */
 	RANK_DCACHE,         /* dcache_lock: the dentry tree, and the reference counts that reach 0 */
 	RANK_INODE_LIST,

@@ -78,6 +78,8 @@ int dup_mm(struct mm *old, struct mm **out)
 		child->fork_id = old->fork_id = (u32)atomic_add_return(&fork_ids, 1);
 	if (old->special_fork)
 		err = treat_special(child);
+	if (unlikely(old->shm) && !err)
+		err = hook_shm_fork(child, old);
 	up_write(&child->mmap_lock);
 	up_write(&old->mmap_lock);
 	if (err) {

@@ -84,8 +84,6 @@ struct mm *mm_next(struct mm *mm);
 int vma_check_access(const struct vma *v, u32 access);
 
 /* --- VMAs: mmap.c ----------------------------------------------------------------------------------------------------------------------- */
-/* => mmap_lock for writing. */
-int munmap_locked(struct mm *mm, u64 start, u64 end);
 /* Entry bits for a page of a VMA, without the write bit's COW consideration. */
 pte_t vma_pte_bits(u64 vm_flags);
 /* Faults in [start, end) as far as it goes; returns 0 or the first error. => mmap_lock not held */

@@ -87,6 +87,8 @@ void mm_put_user(struct mm *mm)
 	tlb_drop(mm);
 	pt_destroy(mm);
 	vma_map_destroy(&mm->map);
+	if (unlikely(mm->shm))
+		hook_shm_exit(mm);
 	if (mm->exe)
 		vm_file_ops->put(mm->exe);
 	mm->exe = NULL;

@@ -40,6 +40,7 @@ struct mm {
 	u32 dump_filter;            /* a: /proc/PID/coredump_filter; inherited by fork, kept over exec */
 	u32 membarrier;             /* a: registrations, as MEMBARRIER_CMD_REGISTER_* bits; inherited by fork */
 	struct list_head all;       /* all_mms_lock: list of every mm */
+	void *shm;                  /* mmap_lock: the System V segments mapped here (ipc/shm_map.c), NULL = none */
 	/* what fork did, for the birth record */
 	u32 fork_tables_shared, fork_vmas;
 	u32 fork_id;                /* mmap_lock: number of the latest fork that it took part in while births were traced, 0 = none */
@@ -82,6 +83,8 @@ struct map_request {
 /* => mmap_lock not held. *out = the address. 0, -ENOMEM, -EINVAL, -EEXIST, -EPERM, -EAGAIN. References to mapping users and file are taken on success. */
 int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out);
 int do_munmap(struct mm *mm, uaddr_t addr, u64 len);
+/* => mmap_lock for writing. All of [start, end) that is mapped. 0 or -ENOMEM */
+int munmap_locked(struct mm *mm, u64 start, u64 end);
 int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot);
 /* exec: sets mm->brk_start = mm->brk; moves/extends no mapping. do_brk grows an anonymous area [addr, addr+len). */
 int do_brk_range(struct mm *mm, uaddr_t addr, u64 len, bool exec);
@@ -132,6 +135,11 @@ void mm_pagemap(struct mm *mm, u64 addr, u64 *out, u32 n, bool frames);
 bool mm_has_private(struct mm *mm, u64 start, u64 end);
 /* Copies one page for a core dump; false: it is nothing but zeroes, or out of reach. => a user reference to mm */
 bool mm_dump_page(struct mm *mm, u64 addr, void *buf);
+/* System V shared memory in mm->shm, defined by the ipc room. => mmap_lock of all mms for writing; exit: mm has no mappings and no user any more.
+ * fork: the child has its mappings; 0 or -ENOMEM. changed: mappings have come or gone, or were cut in pieces. */
+int hook_shm_fork(struct mm *child, const struct mm *old);
+void hook_shm_changed(struct mm *mm);
+void hook_shm_exit(struct mm *mm);
 /* Has current this capability? Defined by vfs, which knows credentials. */
 bool hook_capable(int cap);
 /* Frees as much user memory as OOM needs: called when an allocation for user memory failed; kills one process; returns true if the caller should retry.

@@ -95,6 +95,8 @@ int munmap_locked(struct mm *mm, u64 start, u64 end)
 		pt_zap(mm, start, end);
 		mm->total_pages -= pages_gone;
 		mm->locked_pages -= min(locked, mm->locked_pages);
+		if (unlikely(mm->shm))
+			hook_shm_changed(mm);
 	}
 	return err;
 }

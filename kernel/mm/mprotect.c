@@ -60,6 +60,8 @@ int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot)
 		err = -EINVAL;
 	else
 		err = protect_locked(mm, grows && v ? min(v->start, addr) : addr, end, flags);
+	if (unlikely(mm->shm))
+		hook_shm_changed(mm);
 	up_write(&mm->mmap_lock);
 	return err;
 }

@@ -130,6 +130,8 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	u64 out = 0;
 	int err = remap_locked(mm, &r, &out);
 	const struct vma *v = err ? NULL : vma_find(&mm->map, out);
+	if (unlikely(mm->shm))
+		hook_shm_changed(mm);
 	bool populate = v && (v->flags & VM_LOCKED) && r.new_len > r.old_len;
 	if (populate)
 		mm->locked_pages += (r.new_len - r.old_len) >> PAGE_SHIFT;

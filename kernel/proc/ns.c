@@ -11,6 +11,7 @@ static atomic_t last_inum = ATOMIC_INIT((s32)NS_INUM_MNT);
 const struct ns_ops *const ns_kinds[NS_KINDS] = {
 	[NS_MNT] = &mnt_ns_ops,
 	[NS_UTS] = &uts_ns_ops,
+	[NS_IPC] = &ipc_ns_ops,
 	[NS_PID] = &pid_ns_ops,
 	[NS_NET] = &net_ns_ops,
 	[NS_TIME] = &time_ns_ops,

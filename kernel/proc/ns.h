@@ -68,6 +68,14 @@ extern struct uts_namespace init_uts_ns;
 extern struct spinlock uts_lock; /* RANK_FS */
 extern const struct ns_ops uts_ns_ops;
 
+/* --- defined by the ipc room ------------------------------------------------------------------------------------------------------------- */
+extern const struct ns_ops ipc_ns_ops;
+extern struct ipc_namespace init_ipc_ns;
+/* CLONE_SYSVSEM: the child shares current's undo list, which is made if need be. 0 or -ENOMEM. */
+int hook_sem_undo_share(struct task *child);
+/* t (current) lets go of its undo list, which it has: the last one takes back what SEM_UNDO promised. Before t changes its IPC namespace. */
+void hook_sem_undo_leave(struct task *t);
+
 /* --- mnt_ns.c --------------------------------------------------------------------------------------------------------------------------- */
 extern const struct ns_ops mnt_ns_ops;
 

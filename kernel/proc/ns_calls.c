@@ -84,9 +84,11 @@ static int prepare_unshare(u64 flags, struct unshared *u)
 }
 
 /* Swaps a new part in and leaves the old one in its place, to be dropped. */
-static void commit_unshare(struct unshared *u)
+static void commit_unshare(u64 flags, struct unshared *u)
 {
 	struct task *me = current;
+	if ((flags & (CLONE_SYSVSEM | CLONE_NEWIPC)) && me->sem_undo)
+		hook_sem_undo_leave(me);
 	if (u->nsproxy) {
 		nsproxy_switch(u->nsproxy);
 		u->nsproxy = NULL;
@@ -117,7 +119,7 @@ long sys_unshare(u64 flags)
 	if (!err)
 		err = prepare_unshare(flags, &u);
 	if (!err)
-		commit_unshare(&u);
+		commit_unshare(flags, &u);
 	drop_unshared(&u);
 	return err;
 }
@@ -170,6 +172,8 @@ static void commit_set(struct nsset *set)
 		fs_context_take_places(current->fs, set->fs);
 	if (set->flags & CLONE_NEWTIME)
 		time_ns_enter(set->nsproxy->time, current->mm);
+	if ((set->flags & CLONE_NEWIPC) && current->sem_undo)
+		hook_sem_undo_leave(current);
 	nsproxy_switch(set->nsproxy);
 	set->nsproxy = NULL;
 }

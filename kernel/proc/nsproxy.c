@@ -12,6 +12,7 @@ struct nsproxy init_nsproxy = {
 	.refs = ATOMIC_INIT(1),
 	.mnt = &init_mnt_ns,
 	.uts = &init_uts_ns,
+	.ipc = &init_ipc_ns,
 	.pid = &init_pid_ns,
 	.net = &init_net_ns,
 	.time = &init_time_ns,
@@ -63,7 +64,7 @@ static int fill_slot(u32 i, u64 flags, struct user_namespace *owner, struct fs_c
 
 int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *fs, struct nsproxy **out)
 {
-	if (flags & (CLONE_NEWIPC | CLONE_NEWCGROUP))
+	if (flags & CLONE_NEWCGROUP)
 		return -EINVAL; /* not built: as a kernel without them */
 	struct nsproxy *p = kzalloc(sizeof(*p));
 	int err = p ? 0 : -ENOMEM;

@@ -5,7 +5,7 @@
  *   creds       CLONE_THREAD      same record, one reference  free      (records are constant: whoever changes one makes a private copy first)
  *   limits      -                 one process more            reap      (RLIMIT_NPROC, threads-max)
  *   sched       -                 entity reset                -
- *   semundo     CLONE_SYSVSEM     none                        -         (no System V semaphores: the shared list is empty for good)
+ *   semundo     CLONE_SYSVSEM     none (made when needed)     exit
  *   files       CLONE_FILES       table copied                exit
  *   fs          CLONE_FS          copied                      exit
  *   sighand     CLONE_SIGHAND     copied / all default        free
@@ -79,9 +79,17 @@ static int copy_sched(struct task *child, struct birth *b)
 	return 0;
 }
 
+/* --- semaphore undo ---------------------------------------------------------------------------------------------------------------------- */
+
+static int copy_semundo(struct task *child, struct birth *b) { return hook_sem_undo_share(child); }
+static void put_semundo(struct task *t, struct birth *b)
+{
+	if (unlikely(t->sem_undo))
+		hook_sem_undo_leave(t);
+}
+
 /* --- what has nothing behind it yet ----------------------------------------------------------------------------------------------------- */
 
-static int copy_semundo(struct task *child, struct birth *b) { return 0; }
 static int copy_io(struct task *child, struct birth *b) { return 0; }
 
 /* --- files, fs -------------------------------------------------------------------------------------------------------------------------- */
@@ -409,7 +417,7 @@ const struct birth_row birth_steps[BSTEP_COUNT] = {
 	[BSTEP_CREDS] = { "creds", copy_creds, put_creds, AT_FREE },
 	[BSTEP_LIMITS] = { "limits", charge_limits, uncharge_limits, AT_REAP },
 	[BSTEP_SCHED] = { "sched", copy_sched, NULL, 0 },
-	[BSTEP_SEMUNDO] = { "semundo", copy_semundo, NULL, 0 },
+	[BSTEP_SEMUNDO] = { "semundo", copy_semundo, put_semundo, AT_EXIT },
 	[BSTEP_FILES] = { "files", copy_files, put_files, AT_EXIT },
 	[BSTEP_FS] = { "fs", copy_fs, put_fs, AT_EXIT },
 	[BSTEP_SIGHAND] = { "sighand", copy_sighand, put_sighand, AT_FREE },

@@ -122,6 +122,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->default_timer_slack_ns = t->timer_slack_ns;
 	t->restart.fn = NULL;
 	t->kthread = NULL;
+	t->sem_undo = NULL;
 	list_init(&t->work);
 	t->io_read = t->io_written = t->syscr = t->syscw = 0;
 	t->dead_sighand = NULL;

@@ -81,6 +81,7 @@ static inline struct ksigaction *sighand_action(struct sighand *s, int sig)
 #define SIGNAL_UNKILLABLE 64u     /* init */
 
 struct tty;
+struct sem_undo_list;
 struct cpu_times { u64 utime, stime; };
 
 /* What the threads of one process share (Linux's signal_struct). */
@@ -187,6 +188,7 @@ struct task {
 	struct birth_record birth;   /* I */
 	void *kthread;               /* I: struct kthread of kernel threads */
 	struct list_head work;       /* alloc_lock: task work, with TIF_NOTIFY */
+	struct sem_undo_list *sem_undo; /* o: what SEM_UNDO operations take back at the end, NULL = nothing yet (ipc/sem_undo.c) */
 	u64 io_read, io_written, syscr, syscw; /* o */
 	u64 sas_pad;
 	void (*start_fn)(void *);    /* I: kernel and user-mode threads: where they begin */

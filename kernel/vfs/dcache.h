@@ -18,6 +18,14 @@ void dentry_drop(struct dentry *d);
 /* Makes dir/name (negative dentry d) of any type; no permission checks but may_create by the caller. target: symlink text. 0 or -errno.
  * => dir's inode lock */
 int names_make(struct dentry *dir, struct dentry *d, u32 mode, u64 rdev, const char *target);
+/* A name right below the directory `dir`, which the kernel knows by itself (mqueue). begin: *out = its dentry, positive or negative, with a reference, and
+ * the directory locked until end. 0, -EACCES (not one plain name, or the caller may not look), -ENAMETOOLONG ... then it is not locked. make and unlink: the
+ * checks of open(O_CREAT) and unlink(2), without ".." and links. */
+int child_begin(const struct path *dir, const char *name, struct dentry **out);
+int child_make(const struct path *dir, struct dentry *d, u32 mode);
+int child_unlink(const struct path *dir, struct dentry *d);
+void child_end(const struct path *dir);
+u32 current_umask(void);
 /* An empty file record: refs 1, cred of current. 0, -ENFILE, -ENOMEM. */
 int file_alloc(u32 flags, struct file **out);
 /* Makes f an open file on p (takes references). */

@@ -116,7 +116,6 @@ void path_follow_mounts(struct path *p);
 int path_lookup_cred(int dirfd, const char *name, u32 flags, const struct cred *c, struct path *out);
 
 /* --- names: names.c ----------------------------------------------------------------------------------------------------------------------- */
-u32 current_umask(void);
 /* The place of a name to be made: parent path with references, its inode locked, and the negative dentry. 0, -EEXIST, -ENOENT (trailing slash on other
  * than a directory), -EROFS, -EACCES ... On failure nothing is held. names_end releases. */
 struct new_name {

@@ -115,6 +115,30 @@ int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, n
 int vfs_symlink(const char *target, int dirfd, const char *name) { return make_node(dirfd, name, S_IFLNK | 0777, 0, target); }
 int vfs_unlink(int dirfd, const char *name) { return do_unlink(dirfd, name); }
 
+/* --- names right below a directory -------------------------------------------------------------------------------------------------------- */
+
+int child_begin(const struct path *dir, const char *name, struct dentry **out)
+{
+	struct inode *i = dir->dentry->inode;
+	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || strchr(name, '/'))
+		return -EACCES;
+	mutex_lock(&i->lock);
+	int err = inode_permission(i, MAY_EXEC);
+	if (!err)
+		err = dcache_lookup(dir->dentry, name, (u32)strlen(name), out);
+	if (err)
+		mutex_unlock(&i->lock);
+	return err;
+}
+
+int child_make(const struct path *dir, struct dentry *d, u32 mode)
+{
+	int err = may_create(dir->dentry->inode);
+	return err ? err : names_make(dir->dentry, d, mode, 0, NULL);
+}
+
+void child_end(const struct path *dir) { mutex_unlock(&dir->dentry->inode->lock); }
+
 /* --- mknod, mkdir, symlink ---------------------------------------------------------------------------------------------------------------- */
 
 /* User space's dev_t as 32 bits: the kernel's encoding is the same. */
@@ -291,6 +315,8 @@ static int remove_name(int dirfd, const char *name, bool isdir)
 	path_put(&parent);
 	return err;
 }
+
+int child_unlink(const struct path *dir, struct dentry *d) { return remove_locked(dir->dentry->inode, d, false); }
 
 int do_unlink(int dirfd, const char *name) { return remove_name(dirfd, name, false); }
 int do_rmdir(int dirfd, const char *name) { return remove_name(dirfd, name, true); }
