@@ -3,6 +3,8 @@ O ?= build
 V ?= 0
 # DEBUG=1: lock-rank checks, assertions, poisoned memory; objects in a folder of their own.
 DEBUG ?= 0
+# TRACE_POINTS=0: a kernel that cannot be traced, to measure what the test of each edge costs. Give it an O of its own.
+TRACE_POINTS ?= 1
 CC := gcc
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -27,7 +29,7 @@ kernel_o := $(kernel_c:%.c=$(obj)/%.o) $(kernel_s:%.S=$(obj)/%.o)
 KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(gcc_include) -Ikernel -I$(O) -isystem $(O)/uapi \
 	-fms-extensions -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing \
 	-fno-common -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none -fno-delete-null-pointer-checks \
-	-ffunction-sections -fdata-sections -fwrapv -fno-jump-tables $(warnings) $(if $(filter 1,$(DEBUG)),-DPANDO_DEBUG=1,) -DPANDO_VERSION='"$(VERSION)"'
+	-ffunction-sections -fdata-sections -fwrapv -fno-jump-tables $(warnings) $(if $(filter 1,$(DEBUG)),-DPANDO_DEBUG=1,) $(if $(filter 0,$(TRACE_POINTS)),-DPANDO_TRACE_POINTS=0,) -DPANDO_VERSION='"$(VERSION)"'
 KLDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 .PHONY: all kernel help clean

@@ -105,6 +105,15 @@ void trace_exec_interp(u32 kind, const char *path)
 	trace_write_text(&e.h, path, (u32)strlen(path));
 }
 
+/* Arguments in n bytes, the last of which may be cut. */
+static u32 count_args(const char *argv, u32 n)
+{
+	u32 args = 0;
+	for (u32 i = 0; i < n; i++)
+		args += !argv[i] || i + 1 == n;
+	return args;
+}
+
 void trace_exec_commit(const struct exec *x, u64 start, s32 old_tid)
 {
 	TRACE_RECORD(exec_commit, e);
@@ -117,8 +126,7 @@ void trace_exec_commit(const struct exec *x, u64 start, s32 old_tid)
 	e.vmas = vma_count(&mm->map);
 	e.old_tid = old_tid;
 	e.argc = x->args.argv.n;
-	for (u32 i = 0; i < n; i++)
-		e.args += !argv[i] || i + 1 == n;
+	e.args = n && n < ARGV_BYTES ? e.argc : count_args(argv, n);
 	/* The last NUL is the record's own. */
 	trace_write_text(&e.h, argv ? argv : "", n && !argv[n - 1] ? n - 1 : n);
 	kfree(argv);

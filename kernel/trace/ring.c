@@ -6,8 +6,6 @@
 
 void trace_ring_init(struct trace_ring *r, void *mem, u64 size) { *r = (struct trace_ring){ .data = mem, .size = size }; }
 
-u64 trace_ring_used(const struct trace_ring *r) { return smp_load_acquire(&r->head) - smp_load_acquire(&r->tail); }
-
 /* Copies into the ring at byte `at`. */
 static void store(struct trace_ring *r, u64 at, const void *from, u64 n)
 {
@@ -34,7 +32,13 @@ static void put_gap(struct trace_ring *r, const struct trace_head *next)
 	smp_store_release(&r->head, r->head + sizeof(g));
 }
 
-bool trace_ring_put(struct trace_ring *r, struct trace_head *h, const void *text, u32 n)
+/* Room for `whole` bytes, and for a gap's record where one is due. */
+static bool has_room(const struct trace_ring *r, u32 whole)
+{
+	return r->size - (r->head - smp_load_acquire(&r->tail)) >= whole + (r->lost ? sizeof(struct trace_gap) : 0);
+}
+
+bool trace_ring_put_text(struct trace_ring *r, struct trace_head *h, const void *text, u32 n)
 {
 	static const u64 zeroes = 0;
 	u32 fixed = h->size, whole = fixed;
@@ -43,7 +47,7 @@ bool trace_ring_put(struct trace_ring *r, struct trace_head *h, const void *text
 		whole = ALIGN_UP(fixed + n + 1, 8u);
 	}
 	h->size = (u16)whole;
-	if (unlikely(r->size - (r->head - smp_load_acquire(&r->tail)) < whole + (r->lost ? sizeof(struct trace_gap) : 0))) {
+	if (unlikely(!has_room(r, whole))) {
 		r->lost++;
 		r->all_lost++;
 		return false;

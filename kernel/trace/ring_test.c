@@ -17,7 +17,7 @@ static struct trace_ring ring;
 static bool put(s32 target)
 {
 	struct trace_reap e = { .h = { sizeof(e), TRACE_reap, 1, (u64)target }, .target = target };
-	return trace_ring_put(&ring, &e.h, NULL, 0);
+	return trace_ring_put(&ring, &e.h);
 }
 
 static void whole_records_come_back_in_order(void **state)
@@ -46,7 +46,7 @@ static void text_is_terminated_and_padded(void **state)
 		char text[40], want[64] = { 0 };
 		memset(text, 'x', n);
 		memset(want, 'x', n);
-		assert_true(trace_ring_put(&ring, &e.h, text, n));
+		assert_true(trace_ring_put_text(&ring, &e.h, text, n));
 		memset(buf, 0xff, sizeof(buf));
 		u32 size = trace_ring_get_record(&ring, buf);
 		assert_int_equal(size % 8, 0);
@@ -62,7 +62,7 @@ static void long_text_is_cut(void **state)
 	struct trace_exec_plan e = { .h = { sizeof(e), TRACE_exec_plan, 1, 2 } };
 	memset(text, 'y', sizeof(text));
 	trace_ring_init(&ring, mem, SIZE);
-	assert_true(trace_ring_put(&ring, &e.h, text, sizeof(text)));
+	assert_true(trace_ring_put_text(&ring, &e.h, text, sizeof(text)));
 	u32 size = trace_ring_get_record(&ring, buf);
 	assert_true(size <= TRACE_RECORD_MAX);
 	assert_int_equal(buf[size - 1], 0);

@@ -21,15 +21,19 @@ enum trace_sink { TRACE_SINK_HOST, TRACE_SINK_GUEST, TRACE_SINKS };
 
 /* Bit per event: somebody wants it. Changed rarely; read without a lock. */
 extern u32 trace_mask;
-#define trace_on(event) unlikely(READ_ONCE(trace_mask) & 1u << TRACE_##event)
+/* `make TRACE_POINTS=0` builds without the edges, to measure what they cost. */
+#ifndef PANDO_TRACE_POINTS
+#define PANDO_TRACE_POINTS 1
+#endif
+#define trace_on(event) (PANDO_TRACE_POINTS && unlikely(READ_ONCE(trace_mask) & 1u << TRACE_##event))
 
 /* A record of that event, zeroed, with its head. */
 #define TRACE_RECORD(event, var) struct trace_##event var = { .h = { .size = sizeof(var), .type = TRACE_##event } }
 
 /* Stamps the record with time and tid and puts it into this CPU's rings. Any context. */
-void trace_write(struct trace_head *h) __cold;
+void trace_write(struct trace_head *h);
 /* The same for one whose last field is text: n bytes without NUL (texts: with the inner ones). What is beyond TRACE_RECORD_MAX is cut. */
-void trace_write_text(struct trace_head *h, const void *text, u32 n) __cold;
+void trace_write_text(struct trace_head *h, const void *text, u32 n);
 
 /* --- who wants the records ---------------------------------------------------------------------------------------------------------------- */
 /* Gives a sink its ring of one CPU; size as ring.h wants it. Before the sink is enabled. */
