@@ -9,7 +9,10 @@
 
 #define NS_PER_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
 
-static void kib(struct text *t, const char *name, u64 pages) { text_printf(t, "%-15s %8llu kB\n", name, (unsigned long long)pages << (PAGE_SHIFT - 10)); }
+static void kib(struct text *t, const char *name, u64 pages)
+{
+	text_printf(t, "%-15s %8llu kB\n", name, (unsigned long long)pages << (PAGE_SHIFT - 10));
+}
 
 static int show_meminfo(struct text *t, const struct proc_node *n)
 {
@@ -66,8 +69,8 @@ static int show_cpuinfo(struct text *t, const struct proc_node *n)
 
 static void cpu_line(struct text *t, const char *name, u64 user, u64 system, u64 idle)
 {
-	text_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)(user / NS_PER_TICK),
-		(unsigned long long)(system / NS_PER_TICK), (unsigned long long)(idle / NS_PER_TICK));
+	text_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)(user / NS_PER_TICK), (unsigned long long)(system / NS_PER_TICK),
+		(unsigned long long)(idle / NS_PER_TICK));
 }
 
 static u32 count_blocked(void)
@@ -75,8 +78,8 @@ static u32 count_blocked(void)
 	struct task *p, *th;
 	u32 n = 0;
 	spin_lock(&tasklist_lock);
-	for_each_process(p)
-		for_each_thread(p, th)
+	for_each_process (p)
+		for_each_thread (p, th)
 			n += (READ_ONCE(th->state) & TASK_UNINTERRUPTIBLE) && !th->exit_state && !(th->flags & TIF_KTHREAD);
 	spin_unlock(&tasklist_lock);
 	return n;
@@ -152,12 +155,20 @@ static int show_filesystems(struct text *t, const struct proc_node *n)
 static int show_devices(struct text *t, const struct proc_node *n)
 {
 	text_puts(t, "Character devices:\n  1 mem\n  4 /dev/vc/0\n  4 tty\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
-		     "128 ptm\n136 pts\n229 hvc\n244 virtio-portsdev\n\nBlock devices:\n");
+				 "128 ptm\n136 pts\n229 hvc\n244 virtio-portsdev\n\nBlock devices:\n");
 	return 0;
 }
 
-static int show_partitions(struct text *t, const struct proc_node *n) { text_puts(t, "major minor  #blocks  name\n\n"); return 0; }
-static int show_swaps(struct text *t, const struct proc_node *n) { text_puts(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); return 0; }
+static int show_partitions(struct text *t, const struct proc_node *n)
+{
+	text_puts(t, "major minor  #blocks  name\n\n");
+	return 0;
+}
+static int show_swaps(struct text *t, const struct proc_node *n)
+{
+	text_puts(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
 static int show_nothing(struct text *t, const struct proc_node *n) { return 0; }
 
 static int show_interrupts(struct text *t, const struct proc_node *n)
@@ -173,14 +184,24 @@ static int show_slabinfo(struct text *t, const struct proc_node *n)
 {
 	struct slab_info s;
 	text_puts(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-		     "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+				 "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	for (u32 i = 0; slab_info(i, &s); i++) {
 		u64 per = s.size && s.size <= PAGE_SIZE ? PAGE_SIZE / s.size : 1;
 		u64 all = max(s.active, s.pages * per);
-		text_printf(t, "%-17s %6llu %6llu %6llu %4llu %4d : tunables %4u %4u %4u : slabdata %6llu %6llu %6u\n", s.name,
-			(unsigned long long)s.active, (unsigned long long)all, (unsigned long long)s.size, (unsigned long long)per, 1, 0, 0, 0,
-			(unsigned long long)s.pages, (unsigned long long)s.pages, 0);
+		text_printf(t, "%-17s %6llu %6llu %6llu %4llu %4d : tunables %4u %4u %4u : slabdata %6llu %6llu %6u\n", s.name, (unsigned long long)s.active,
+			(unsigned long long)all, (unsigned long long)s.size, (unsigned long long)per, 1, 0, 0, 0, (unsigned long long)s.pages,
+			(unsigned long long)s.pages, 0);
 	}
+	return 0;
+}
+
+/* Where things are is for those who may read the log. */
+static int show_kallsyms(struct text *t, const struct proc_node *n)
+{
+	const char *name = NULL;
+	u64 addr;
+	for (u32 i = 0; arch_symbol_next(i, &addr, &name); i++)
+		text_printf(t, "%016lx T %s\n", capable(CAP_SYSLOG) ? addr : 0, name);
 	return 0;
 }
 
@@ -192,16 +213,17 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
 
 	mem_info(&m);
 	spin_lock(&tasklist_lock);
-	for_each_process(p) {
+	for_each_process (p) {
 		min_flt += p->signal->min_flt + p->signal->cmin_flt;
 		maj_flt += p->signal->maj_flt + p->signal->cmaj_flt;
-		for_each_thread(p, th) {
+		for_each_thread (p, th) {
 			min_flt += READ_ONCE(th->min_faults);
 			maj_flt += READ_ONCE(th->maj_faults);
 		}
 	}
 	spin_unlock(&tasklist_lock);
-	text_printf(t, "nr_free_pages %llu\nnr_file_pages %llu\nnr_shmem %llu\nnr_slab_unreclaimable %llu\nnr_page_table_pages %llu\nnr_kernel_stack %llu\n",
+	text_printf(t,
+		"nr_free_pages %llu\nnr_file_pages %llu\nnr_shmem %llu\nnr_slab_unreclaimable %llu\nnr_page_table_pages %llu\nnr_kernel_stack %llu\n",
 		(unsigned long long)(m.free), (unsigned long long)m.cached, (unsigned long long)m.shared, (unsigned long long)m.slab,
 		(unsigned long long)m.tables, (unsigned long long)nr_threads_total * (KSTACK_SIZE >> 10));
 	text_printf(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %llu\npgmajfault %llu\noom_kill 0\n", (unsigned long long)(min_flt + maj_flt),
@@ -212,12 +234,12 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
 static int show_tty_drivers(struct text *t, const struct proc_node *n)
 {
 	text_puts(t, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
-		     "/dev/console         /dev/console    5       1 system:console\n"
-		     "/dev/ptmx            /dev/ptmx       5       2 system\n"
-		     "serial               /dev/ttyS       4 64-67 serial\n"
-		     "pty_slave            /dev/pts      136 0-1023 pty:slave\n"
-		     "pty_master           /dev/ptm      128 0-1023 pty:master\n"
-		     "hvc                  /dev/hvc      229 0-7 system\n");
+				 "/dev/console         /dev/console    5       1 system:console\n"
+				 "/dev/ptmx            /dev/ptmx       5       2 system\n"
+				 "serial               /dev/ttyS       4 64-67 serial\n"
+				 "pty_slave            /dev/pts      136 0-1023 pty:slave\n"
+				 "pty_master           /dev/ptm      128 0-1023 pty:master\n"
+				 "hvc                  /dev/hvc      229 0-7 system\n");
 	return 0;
 }
 
@@ -254,6 +276,7 @@ static struct proc_entry const root_dir[] = {
 	PROC_TEXT("modules", 0444, show_nothing),
 	PROC_TEXT("swaps", 0444, show_swaps),
 	PROC_TEXT("interrupts", 0444, show_interrupts),
+	PROC_TEXT("kallsyms", 0444, show_kallsyms),
 	PROC_TEXT("slabinfo", 0400, show_slabinfo),
 	PROC_TEXT("vmstat", 0444, show_vmstat),
 	PROC_TEXT("pando", 0444, proc_show_pando),
@@ -261,5 +284,6 @@ static struct proc_entry const root_dir[] = {
 	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .dir = proc_sysvipc_dir, .nr = PROC_SYSVIPC_NR },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .dir = proc_sys_dir, .nr = PROC_SYS_NR },
 };
-const struct proc_entry proc_root = { .name = "/", .mode = S_IFDIR | 0555, .dir = root_dir, .nr = ARRAY_SIZE(root_dir), .lookup = proc_pid_lookup,
-	.list = proc_root_list };
+const struct proc_entry proc_root = {
+	.name = "/", .mode = S_IFDIR | 0555, .dir = root_dir, .nr = ARRAY_SIZE(root_dir), .lookup = proc_pid_lookup, .list = proc_root_list
+};

@@ -1,305 +1,25 @@
 /*
- * Trace records as Linux's ftrace prints them: "            bash-12      [000] .....     1.234567: sched_process_fork: comm=bash ...". Records carry tids; names
- * come from births and renames seen before, else from the living task. Entry points: tracefs.h.
+ * An event of trace_events.c as bytes, laid out as its format file says, and those bytes as the line that Linux's ftrace prints:
+ * "            bash-12      [000] .....     1.234567: sched_process_fork: comm=bash ...". Entry points: tracefs.h.
  */
-#include <linux/sched.h>
-
 #include "fs/tracefs.h"
-#include "lib/format.h"
+
 #include "lib/string.h"
-#include "mm/page.h"
-#include "proc/proc.h"
-#include "trace/ring.h"
 
-#define NAMES 512u
-#define PATH_KEPT 104u
+#define COMMON 8u /* bytes of the fields that every event begins with */
 
-struct name {
-	s32 tid;
-	bool known;
-	char comm[16];
-	char path[PATH_KEPT]; /* of the execve that it is in */
+/* --- fields ------------------------------------------------------------------------------------------------------------------------------- */
+
+struct field {
+	const char *decl;
+	u32 len; /* of decl */
+	u32 offset, size; /* size: of one element */
+	u32 count; /* elements */
+	bool is_signed;
+	bool dynamic; /* offset and length of a text behind the fields */
+	bool text; /* an array of char ... */
+	bool tail; /* ... that goes on to the end of the event */
 };
-static struct name *names; /* NAMES of them, by tid modulo that */
-
-void trace_text_start(void)
-{
-	u32 order = 0;
-	while ((PAGE_SIZE << order) < NAMES * sizeof(struct name))
-		order++;
-	struct page *p = names ? NULL : alloc_pages(order, PAGE_KERNEL);
-	if (!p)
-		return;
-	memset(page_virt(p), 0, PAGE_SIZE << order);
-	names = page_virt(p);
-}
-
-static void learn(s32 tid, const char *comm)
-{
-	struct name *n = names ? &names[(u32)tid % NAMES] : NULL;
-	if (!n)
-		return;
-	if (n->tid != tid)
-		n->path[0] = 0;
-	n->tid = tid;
-	n->known = true;
-	str_copy(n->comm, comm, sizeof(n->comm));
-}
-
-/* Valid until the next call. */
-static const char *comm_of(s32 tid)
-{
-	static char buf[16];
-	if (!tid)
-		return "<idle>";
-	const struct name *n = names ? &names[(u32)tid % NAMES] : NULL;
-	if (n && n->known && n->tid == tid)
-		return n->comm;
-	struct task *t = find_get_task_in(tid, &init_pid_ns);
-	str_copy(buf, t ? t->comm : "<...>", sizeof(buf));
-	if (t) {
-		task_put(t);
-		learn(tid, buf);
-	}
-	return buf;
-}
-
-static s32 score_adj(s32 tid)
-{
-	struct task *t = find_get_task_in(tid, &init_pid_ns);
-	s32 adj = t ? t->signal->oom_score_adj : 0;
-	if (t)
-		task_put(t);
-	return adj;
-}
-
-static const char *record_text(const struct trace_head *h, u32 fixed) { return h->size > fixed ? (const char *)h + fixed : ""; }
-
-/* --- the events --------------------------------------------------------------------------------------------------------------------------- */
-
-static void put_switch(struct text *t, const struct trace_head *h)
-{
-	const struct trace_sched_switch *e = (const void *)h;
-	static const struct { u16 bit; const char *name; } states[] = { { 1, "S" }, { 2, "D" }, { 4, "T" }, { 8, "t" }, { 16, "X" }, { 32, "P" } };
-	const char *state = "R+";
-	for (u32 i = 0; i < ARRAY_SIZE(states); i++)
-		if (e->state & states[i].bit)
-			state = states[i].name;
-	text_printf(t, "prev_comm=%s prev_pid=%d prev_prio=%d prev_state=%s ", h->tid ? comm_of(h->tid) : "swapper", h->tid, e->prio, h->tid ? state : "R");
-	text_printf(t, "==> next_comm=%s next_pid=%d next_prio=%d", e->next ? comm_of(e->next) : "swapper", e->next, e->next_prio);
-}
-
-static void put_wakeup(struct text *t, const struct trace_head *h)
-{
-	const struct trace_sched_wakeup *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d prio=%d target_cpu=%03d", comm_of(e->target), e->target, e->prio, e->cpu);
-}
-
-static void put_fork(struct text *t, const struct trace_head *h)
-{
-	const struct trace_birth *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d child_comm=%.16s child_pid=%d", comm_of(h->tid), h->tid, e->comm, e->child);
-}
-
-static void put_exec(struct text *t, const struct trace_head *h)
-{
-	const struct trace_exec_commit *e = (const void *)h;
-	const struct name *n = names ? &names[(u32)e->old_tid % NAMES] : NULL;
-	text_printf(t, "filename=%s pid=%d old_pid=%d", n && n->tid == e->old_tid && n->path[0] ? n->path : record_text(h, sizeof(*e)), h->tid, e->old_tid);
-}
-
-static void put_exit(struct text *t, const struct trace_head *h)
-{
-	text_printf(t, "comm=%s pid=%d prio=%d", comm_of(h->tid), h->tid, ((const struct trace_exit *)h)->prio);
-}
-
-static void put_wait(struct text *t, const struct trace_head *h)
-{
-	const struct trace_wait *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d prio=120", comm_of(h->tid), e->target);
-}
-
-static void put_free(struct text *t, const struct trace_head *h)
-{
-	const struct trace_reap *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d prio=120", comm_of(e->target), e->target);
-}
-
-static void put_newtask(struct text *t, const struct trace_head *h)
-{
-	const struct trace_birth *e = (const void *)h;
-	text_printf(t, "pid=%d comm=%.16s clone_flags=%lx oom_score_adj=%d", e->child, e->comm, e->flags, score_adj(e->child));
-}
-
-static void put_rename(struct text *t, const struct trace_head *h)
-{
-	const struct trace_comm *e = (const void *)h;
-	text_printf(t, "pid=%d oldcomm=%s newcomm=%.16s oom_score_adj=%d", e->target, comm_of(e->target), e->comm, score_adj(e->target));
-}
-
-static void put_steps(struct text *t, const struct trace_head *h)
-{
-	static const char *const modes[] = { "NONE", "SHARE", "COPY", "FRESH" };
-	const struct trace_birth *e = (const void *)h;
-	text_printf(t, "child_pid=%d call=%u alloc_ns=%u", e->child, e->call, e->alloc_ns);
-	for (u32 i = 0; i < e->steps && i < ARRAY_SIZE(e->mode); i++)
-		if (e->mode[i])
-			text_printf(t, " %s=%s:%u", birth_step_name(i), modes[e->mode[i] & 3], e->step_ns[i]);
-	text_printf(t, " publish_ns=%u tables=%u vmas=%u fds=%u", e->publish_ns, e->tables, e->vmas, e->fds);
-}
-
-static void put_clone_fail(struct text *t, const struct trace_head *h)
-{
-	const struct trace_birth_fail *e = (const void *)h;
-	const char *step = birth_step_name(e->step);
-	text_printf(t, "call=%u clone_flags=%lx step=%s error=%d", e->call, e->flags, step ? step : "-", e->error);
-}
-
-static void put_vfork_wait(struct text *t, const struct trace_head *h) { text_printf(t, "child_pid=%d", ((const struct trace_vfork_wait *)h)->child); }
-
-static void put_vfork_done(struct text *t, const struct trace_head *h)
-{
-	const struct trace_vfork_done *e = (const void *)h;
-	text_printf(t, "child_pid=%d ns=%lu", e->child, e->ns);
-}
-
-static void put_exec_fail(struct text *t, const struct trace_head *h)
-{
-	const struct trace_exec_fail *e = (const void *)h;
-	text_printf(t, "filename=%s error=%d ns=%lu", record_text(h, sizeof(*e)), e->error, e->ns);
-}
-
-static void put_cow(struct text *t, const struct trace_head *h)
-{
-	static const char *const kinds[] = { "copy", "take", "zero", "file" };
-	const struct trace_cow_fault *e = (const void *)h;
-	text_printf(t, "addr=0x%lx kind=%s fork=%u", e->addr, kinds[e->kind & 3], e->fork_id);
-}
-
-static void put_unshare(struct text *t, const struct trace_head *h)
-{
-	const struct trace_pt_unshare *e = (const void *)h;
-	text_printf(t, "addr=0x%lx level=%u entries=%u fork=%u", e->addr, e->level, e->entries, e->fork_id);
-}
-
-static void put_reap(struct text *t, const struct trace_head *h)
-{
-	const struct trace_reap *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d how=%s", comm_of(e->target), e->target, e->how ? "auto" : "wait");
-}
-
-static void put_reparent(struct text *t, const struct trace_head *h)
-{
-	const struct trace_reparent *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d old_parent=%d new_parent=%d", comm_of(e->child), e->child, e->old, e->parent);
-}
-
-static void put_killed(struct text *t, const struct trace_head *h)
-{
-	const struct trace_killed *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d sig=%d sender=%d code=%d", comm_of(e->target), e->target, e->signal, e->sender, e->code);
-}
-
-static void put_oom(struct text *t, const struct trace_head *h)
-{
-	const struct trace_oom_kill *e = (const void *)h;
-	text_printf(t, "comm=%s pid=%d rss_pages=%lu oom_score_adj=%d", comm_of(e->target), e->target, e->rss, e->score_adj);
-}
-
-#define COMM_PID_PRIO "char comm[16];pid_t pid;int prio"
-#define PRINT_COMM_PID_PRIO "\"comm=%s pid=%d prio=%d\", REC->comm, REC->pid, REC->prio"
-#define WAKEUP_FIELDS "char comm[16];pid_t pid;int prio;int target_cpu"
-#define PRINT_WAKEUP "\"comm=%s pid=%d prio=%d target_cpu=%03d\", REC->comm, REC->pid, REC->prio, REC->target_cpu"
-
-const struct trace_text_event trace_text_events[] = {
-	{ "sched", "sched_switch", TRACE_sched_switch, "char prev_comm[16];pid_t prev_pid;int prev_prio;long prev_state;char next_comm[16];pid_t next_pid;int next_prio",
-	  "\"prev_comm=%s prev_pid=%d prev_prio=%d prev_state=%s%s ==> next_comm=%s next_pid=%d next_prio=%d\", REC->prev_comm, REC->prev_pid, REC->prev_prio, "
-	  "(REC->prev_state & ((((0x00000000 | 0x00000001 | 0x00000002 | 0x00000004 | 0x00000008 | 0x00000010 | 0x00000020 | 0x00000040) + 1) << 1) - 1)) ? "
-	  "__print_flags(REC->prev_state & ((((0x00000000 | 0x00000001 | 0x00000002 | 0x00000004 | 0x00000008 | 0x00000010 | 0x00000020 | 0x00000040) + 1) << 1) - 1), "
-	  "\"|\", { 0x00000001, \"S\" }, { 0x00000002, \"D\" }, { 0x00000004, \"T\" }, { 0x00000008, \"t\" }, { 0x00000010, \"X\" }, { 0x00000020, \"Z\" }, "
-	  "{ 0x00000040, \"P\" }) : \"R\", REC->prev_state & (((0x00000000 | 0x00000001 | 0x00000002 | 0x00000004 | 0x00000008 | 0x00000010 | 0x00000020 | "
-	  "0x00000040) + 1) << 1) ? \"+\" : \"\", REC->next_comm, REC->next_pid, REC->next_prio", put_switch },
-	{ "sched", "sched_wakeup", TRACE_sched_wakeup, WAKEUP_FIELDS, PRINT_WAKEUP, put_wakeup },
-	{ "sched", "sched_wakeup_new", TRACE_sched_wakeup, WAKEUP_FIELDS, PRINT_WAKEUP, put_wakeup },
-	{ "sched", "sched_process_fork", TRACE_birth, "char parent_comm[16];pid_t parent_pid;char child_comm[16];pid_t child_pid",
-	  "\"comm=%s pid=%d child_comm=%s child_pid=%d\", REC->parent_comm, REC->parent_pid, REC->child_comm, REC->child_pid", put_fork },
-	{ "sched", "sched_process_exec", TRACE_exec_commit, "__data_loc char[] filename;pid_t pid;pid_t old_pid",
-	  "\"filename=%s pid=%d old_pid=%d\", __get_str(filename), REC->pid, REC->old_pid", put_exec },
-	{ "sched", "sched_process_exit", TRACE_exit, COMM_PID_PRIO, PRINT_COMM_PID_PRIO, put_exit },
-	{ "sched", "sched_process_wait", TRACE_wait, COMM_PID_PRIO, PRINT_COMM_PID_PRIO, put_wait },
-	{ "sched", "sched_process_free", TRACE_reap, COMM_PID_PRIO, PRINT_COMM_PID_PRIO, put_free },
-	{ "task", "task_newtask", TRACE_birth, "pid_t pid;char comm[16];unsigned long clone_flags;short oom_score_adj",
-	  "\"pid=%d comm=%s clone_flags=%lx oom_score_adj=%hd\", REC->pid, REC->comm, REC->clone_flags, REC->oom_score_adj", put_newtask },
-	{ "task", "task_rename", TRACE_comm, "pid_t pid;char oldcomm[16];char newcomm[16];short oom_score_adj",
-	  "\"pid=%d oldcomm=%s newcomm=%s oom_score_adj=%hd\", REC->pid, REC->oldcomm, REC->newcomm, REC->oom_score_adj", put_rename },
-	{ "pando", "clone_step", TRACE_birth, "pid_t child_pid;unsigned int call;__data_loc char[] steps",
-	  "\"child_pid=%d call=%u %s\", REC->child_pid, REC->call, __get_str(steps)", put_steps },
-	{ "pando", "clone_fail", TRACE_birth_fail, "unsigned int call;unsigned long clone_flags;__data_loc char[] step;int error",
-	  "\"call=%u clone_flags=%lx step=%s error=%d\", REC->call, REC->clone_flags, __get_str(step), REC->error", put_clone_fail },
-	{ "pando", "vfork_wait", TRACE_vfork_wait, "pid_t child_pid", "\"child_pid=%d\", REC->child_pid", put_vfork_wait },
-	{ "pando", "vfork_done", TRACE_vfork_done, "pid_t child_pid;unsigned long ns", "\"child_pid=%d ns=%lu\", REC->child_pid, REC->ns", put_vfork_done },
-	{ "pando", "exec_fail", TRACE_exec_fail, "__data_loc char[] filename;int error;unsigned long ns",
-	  "\"filename=%s error=%d ns=%lu\", __get_str(filename), REC->error, REC->ns", put_exec_fail },
-	{ "pando", "cow_fault", TRACE_cow_fault, "unsigned long addr;__data_loc char[] kind;unsigned int fork",
-	  "\"addr=0x%lx kind=%s fork=%u\", REC->addr, __get_str(kind), REC->fork", put_cow },
-	{ "pando", "pt_unshare", TRACE_pt_unshare, "unsigned long addr;unsigned int level;unsigned int entries;unsigned int fork",
-	  "\"addr=0x%lx level=%u entries=%u fork=%u\", REC->addr, REC->level, REC->entries, REC->fork", put_unshare },
-	{ "pando", "reap", TRACE_reap, "char comm[16];pid_t pid;__data_loc char[] how", "\"comm=%s pid=%d how=%s\", REC->comm, REC->pid, __get_str(how)", put_reap },
-	{ "pando", "reparent", TRACE_reparent, "char comm[16];pid_t pid;pid_t old_parent;pid_t new_parent",
-	  "\"comm=%s pid=%d old_parent=%d new_parent=%d\", REC->comm, REC->pid, REC->old_parent, REC->new_parent", put_reparent },
-	{ "pando", "killed", TRACE_killed, "char comm[16];pid_t pid;int sig;pid_t sender;int code",
-	  "\"comm=%s pid=%d sig=%d sender=%d code=%d\", REC->comm, REC->pid, REC->sig, REC->sender, REC->code", put_killed },
-	{ "pando", "oom_kill", TRACE_oom_kill, "char comm[16];pid_t pid;unsigned long rss_pages;int oom_score_adj",
-	  "\"comm=%s pid=%d rss_pages=%lu oom_score_adj=%d\", REC->comm, REC->pid, REC->rss_pages, REC->oom_score_adj", put_oom },
-};
-const u32 trace_text_count = ARRAY_SIZE(trace_text_events);
-_Static_assert(ARRAY_SIZE(trace_text_events) <= TRACE_TEXT_EVENTS && TRACE_TEXT_EVENTS <= 32, "a mask of text events");
-
-/* --- lines -------------------------------------------------------------------------------------------------------------------------------- */
-
-/* What the record says about names, once its own lines are out. */
-static void learn_from(const struct trace_head *h)
-{
-	const struct trace_birth *b = (const void *)h;
-	const struct trace_comm *c = (const void *)h;
-	if (h->type == TRACE_birth) {
-		learn(b->child, b->comm);
-	} else if (h->type == TRACE_comm) {
-		learn(c->target, c->comm);
-	} else if (h->type == TRACE_exec_plan && names) {
-		comm_of(h->tid);
-		struct name *n = &names[(u32)h->tid % NAMES];
-		if (n->tid == h->tid)
-			str_copy(n->path, record_text(h, sizeof(struct trace_exec_plan)), sizeof(n->path));
-	}
-}
-
-static bool applies(u32 i, const struct trace_head *h)
-{
-	if (trace_text_events[i].record != h->type)
-		return false;
-	/* One record, two of Linux's names. */
-	if (h->type != TRACE_sched_wakeup)
-		return true;
-	return (trace_text_events[i].name[12] != 0) == ((const struct trace_sched_wakeup *)h)->first;
-}
-
-void trace_text_record(struct text *t, u32 cpu, const struct trace_head *h, u32 enabled)
-{
-	if (h->type == TRACE_gap)
-		text_printf(t, "CPU:%u [LOST %lu EVENTS]\n", cpu, ((const struct trace_gap *)h)->lost);
-	for (u32 i = 0; i < trace_text_count; i++) {
-		if (!(enabled >> i & 1) || !applies(i, h))
-			continue;
-		text_printf(t, "%16s-%-7d [%03u] ..... %5lu.%06lu: %s: ", comm_of(h->tid), h->tid, cpu, h->ts / NSEC_PER_SEC, h->ts % NSEC_PER_SEC / 1000,
-			    trace_text_events[i].name);
-		trace_text_events[i].put(t, h);
-		text_put(t, "\n", 1);
-	}
-	learn_from(h);
-}
-
-/* --- format files ------------------------------------------------------------------------------------------------------------------------- */
 
 static u32 size_of_type(const char *s)
 {
@@ -310,31 +30,194 @@ static u32 size_of_type(const char *s)
 	return str_starts(s, "long") || str_starts(s, "unsigned long") ? 8 : 4;
 }
 
-/* One declaration of n characters at *offset. */
-static void put_field(struct text *t, const char *s, size_t n, u32 *offset)
+/* Takes the next declaration off *s; it lies at the first multiple of its size from `end` on. */
+static bool next_field(const char **s, u32 end, struct field *f)
 {
-	const char *bracket = memchr(s, '[', n);
-	u32 size = size_of_type(s), count = 0;
-	bool is_signed = !str_starts(s, "unsigned") && !str_starts(s, "char") && !str_starts(s, "__data_loc");
+	const char *stop = strchr(*s, ';'), *bracket;
+	if (!**s)
+		return false;
+	*f = (struct field){ .decl = *s, .len = stop ? (u32)(stop - *s) : (u32)strlen(*s), .size = size_of_type(*s) };
+	f->dynamic = str_starts(f->decl, "__data_loc");
+	f->text = str_starts(f->decl, "char");
+	f->is_signed = !str_starts(f->decl, "unsigned") && !f->text && !f->dynamic;
+	f->offset = ALIGN_UP(end, f->size);
+	bracket = f->dynamic ? NULL : memchr(f->decl, '[', f->len);
 	for (const char *p = bracket ? bracket + 1 : ""; *p >= '0' && *p <= '9'; p++)
-		count = count * 10 + (u32)(*p - '0');
-	*offset = ALIGN_UP(*offset, size);
-	text_printf(t, "\tfield:%.*s;\toffset:%u;\tsize:%u;\tsigned:%d;\n", (int)n, s, *offset, size * max(count, 1u), is_signed);
-	*offset += size * max(count, 1u);
+		f->count = f->count * 10 + (u32)(*p - '0');
+	f->tail = f->text && bracket && !f->count;
+	f->count = f->tail ? 0 : max(f->count, 1u);
+	*s = f->decl + f->len + (stop != NULL);
+	return true;
+}
+
+static u32 field_end(const struct field *f) { return f->offset + f->size * f->count; }
+
+static u32 fields_end(const char *s)
+{
+	struct field f;
+	u32 end = COMMON;
+	while (next_field(&s, end, &f))
+		end = field_end(&f);
+	return end;
+}
+
+/* --- bytes -------------------------------------------------------------------------------------------------------------------------------- */
+
+void trace_pack_number(struct trace_pack *p, u64 v)
+{
+	struct field f;
+	if (!next_field(&p->fields, p->end, &f))
+		return;
+	p->end = field_end(&f);
+	memcpy(p->buf + f.offset, &v, f.size); /* little-endian */
+}
+
+void trace_pack_text(struct trace_pack *p, const char *s)
+{
+	struct field f;
+	if (!next_field(&p->fields, p->end, &f))
+		return;
+	p->end = field_end(&f);
+	if (!f.dynamic && !f.tail) {
+		str_copy((char *)p->buf + f.offset, s, f.count);
+		return;
+	}
+	u32 n = min((u32)strlen(s), TRACE_EVENT_MAX - 8 - p->len), where = p->len | (n + 1) << 16;
+	if (f.dynamic)
+		memcpy(p->buf + f.offset, &where, sizeof(where));
+	memcpy(p->buf + p->len, s, n);
+	p->buf[p->len + n] = 0;
+	p->len += n + 1;
+}
+
+u32 trace_event_pack(u32 i, u32 cpu, const struct trace_head *h, u8 *buf)
+{
+	const struct trace_text_event *e = &trace_text_events[i];
+	struct trace_pack p = { .buf = buf, .fields = e->fields, .end = COMMON, .len = fields_end(e->fields), .cpu = cpu };
+	u16 id = TRACE_EVENT_ID(i);
+	memset(buf, 0, p.len);
+	memcpy(buf, &id, sizeof(id));
+	buf[2] = e->irqs_off;
+	memcpy(buf + 4, &h->tid, sizeof(h->tid));
+	e->fill(&p, h);
+	u32 len = ALIGN_UP(p.len, 4u);
+	memset(buf + p.len, 0, len - p.len);
+	return len;
+}
+
+/* --- lines -------------------------------------------------------------------------------------------------------------------------------- */
+
+static u64 number(const struct field *f, const u8 *buf)
+{
+	u64 v = 0;
+	u32 unused = 64 - f->size * 8;
+	memcpy(&v, buf + f->offset, f->size);
+	return f->is_signed && unused ? (u64)((s64)(v << unused) >> unused) : v;
+}
+
+/* sched_switch's prev_state. */
+static void put_state(struct text *t, u64 v)
+{
+	static const char letters[] = "SDTtXZPI";
+	const char *sep = "";
+	for (u32 i = 0; i < sizeof(letters) - 1; i++)
+		if (v >> i & 1) {
+			text_printf(t, "%s%c", sep, letters[i]);
+			sep = "|";
+		}
+	text_printf(t, "%s%s", v & 0xff ? "" : "R", v & 0x100 ? "+" : "");
+}
+
+/* A field as its conversion wants it: spec is what stands between '%' and the letter. */
+static void put_value(struct text *t, const struct field *f, const u8 *buf, const char *spec, char letter)
+{
+	u64 v = number(f, buf);
+	if (f->text)
+		text_printf(t, "%.*s", (int)f->count, (const char *)buf + f->offset);
+	else if (f->dynamic)
+		text_puts(t, (const char *)buf + (v & 0xffff));
+	else if (letter == 's')
+		put_state(t, v);
+	else if (letter == 'x')
+		text_printf(t, "%lx", v);
+	else if (letter == 'u')
+		text_printf(t, "%lu", v);
+	else
+		text_printf(t, str_starts(spec, "03") ? "%03ld" : "%ld", (s64)v);
+}
+
+static void put_fields(struct text *t, const struct trace_text_event *e, const u8 *buf)
+{
+	const char *fields = e->fields, *p = e->text;
+	struct field f = { 0 };
+	u32 end = COMMON;
+	while (*p) {
+		const char *percent = strchr(p, '%'), *letter = percent ? percent + 1 : NULL;
+		text_put(t, p, percent ? (size_t)(percent - p) : strlen(p));
+		if (!percent || !next_field(&fields, end, &f))
+			return;
+		end = field_end(&f);
+		while ((*letter >= '0' && *letter <= '9') || *letter == 'l' || *letter == 'h')
+			letter++;
+		put_value(t, &f, buf, percent + 1, *letter);
+		p = letter + 1;
+	}
+}
+
+void trace_text_record(struct text *t, u32 cpu, const struct trace_head *h, u32 enabled)
+{
+	static u8 buf[TRACE_EVENT_MAX] __aligned(8); /* as the table's readers: tracefs.c's lock */
+	u64 us = (h->ts + 500) / 1000;
+	if (h->type == TRACE_gap)
+		text_printf(t, "CPU:%u [LOST %lu EVENTS]\n", cpu, ((const struct trace_gap *)h)->lost);
+	for (u32 i = 0; i <= TRACE_EVENT_MARK; i++) {
+		const struct trace_text_event *e = &trace_text_events[i];
+		if (!(enabled >> i & 1) || !trace_event_is(i, h))
+			continue;
+		trace_event_pack(i, cpu, h, buf);
+		text_printf(t, "%16s-%-7d [%03u] %c.... %5lu.%06lu: %s: ", trace_comm_of(h->tid), h->tid, cpu, e->irqs_off ? 'd' : '.', us / 1000000,
+			us % 1000000, i == TRACE_EVENT_MARK ? "tracing_mark_write" : e->name);
+		if (i == TRACE_EVENT_MARK)
+			text_puts(t, (const char *)h + sizeof(struct trace_mark));
+		else
+			put_fields(t, e, buf);
+		text_put(t, "\n", 1);
+	}
+}
+
+/* --- format files ------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_print(struct text *t, const struct trace_text_event *e)
+{
+	const char *fields = e->fields;
+	struct field f;
+	text_printf(t, "\"%s\"", e->text);
+	while (next_field(&fields, COMMON, &f)) {
+		const char *name = f.decl + f.len, *bracket = f.dynamic ? NULL : memchr(f.decl, '[', f.len), *end = bracket ? bracket : name;
+		for (name = end; name > f.decl && name[-1] != ' ';)
+			name--;
+		text_printf(t, f.dynamic ? ", __get_str(%.*s)" : ", REC->%.*s", (int)(end - name), name);
+	}
 }
 
 void trace_text_format(struct text *t, u32 index)
 {
 	const struct trace_text_event *e = &trace_text_events[index];
-	u32 offset = 8;
-	text_printf(t, "name: %s\nID: %u\nformat:\n", e->name, 300 + index);
-	text_puts(t, "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
-		     "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n");
-	for (const char *s = e->fields; *s;) {
-		const char *end = strchr(s, ';');
-		size_t n = end ? (size_t)(end - s) : strlen(s);
-		put_field(t, s, n, &offset);
-		s += n + (end != NULL);
+	const char *fields = e->fields;
+	u32 end = COMMON;
+	struct field f;
+	text_printf(t, "name: %s\nID: %u\nformat:\n", e->name, TRACE_EVENT_ID(index));
+	text_puts(t,
+		"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+		"\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n");
+	while (next_field(&fields, end, &f)) {
+		end = field_end(&f);
+		text_printf(t, "\tfield:%.*s;\toffset:%u;\tsize:%u;\tsigned:%d;\n", (int)f.len, f.decl, f.offset, f.size * f.count, f.is_signed);
 	}
-	text_printf(t, "\nprint fmt: %s\n", e->print);
+	text_puts(t, "\nprint fmt: ");
+	if (e->print)
+		text_puts(t, e->print);
+	else
+		put_print(t, e);
+	text_put(t, "\n", 1);
 }

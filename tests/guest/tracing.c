@@ -1,8 +1,10 @@
 /* /sys/kernel/tracing: events of births, execs and ends in Linux's text, trace and trace_pipe, set_event, format files. Needs root and a tracefs. */
 #include "check.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 
 static const char *dir;
 
@@ -113,7 +115,7 @@ static void lines_have_linux_form(void)
 	CHECK(t);
 	while (t > text && t[-1] != '\n')
 		t--;
-	char *dash = strstr(t, " [") ;
+	char *dash = strstr(t, " [");
 	CHECK(dash);
 	while (dash > t && *dash != '-')
 		dash--;
@@ -178,7 +180,8 @@ static void enable_files_agree(void)
 
 static void formats_name_the_fields(void)
 {
-	static const char *const events[] = { "sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit", "task/task_newtask", "task/task_rename" };
+	static const char *const events[] = { "sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit", "task/task_newtask",
+		"task/task_rename" };
 	static const char *const fields[] = { "prev_state;", "child_pid;", "prio;", "clone_flags;", "newcomm[16];" };
 	char path[100];
 	find_dir();
@@ -215,5 +218,143 @@ static void switches_and_copies(void)
 	end();
 }
 
-CASES(CASE(a_life_is_written_down), CASE(lines_have_linux_form), CASE(off_records_nothing), CASE(the_pipe_takes_lines), CASE(enable_files_agree),
-      CASE(formats_name_the_fields), CASE(switches_and_copies))
+/* "field:...NAME;\toffset:N" in an event's format. */
+static unsigned offset_of(const char *event, const char *field)
+{
+	char path[100], want[64];
+	unsigned n = 0;
+	snprintf(path, sizeof(path), "events/%s/format", event);
+	snprintf(want, sizeof(want), " %s;\toffset:", field);
+	const char *hit = strstr(get(path), want);
+	CHECK(hit && sscanf(hit + strlen(want), "%u", &n) == 1);
+	return n;
+}
+
+/* Calls seen(event, ctx) for each event of a page of the ring buffer: header_page and header_event say how it looks. */
+static void walk_page(const unsigned char *page, void (*seen)(const unsigned char *, void *), void *ctx)
+{
+	unsigned long commit, at = 16;
+	memcpy(&commit, page + 8, sizeof(commit));
+	commit &= 0xfffff;
+	CHECK(commit <= 4080);
+	while (at + 4 <= 16 + commit) {
+		unsigned head, len;
+		memcpy(&head, page + at, 4);
+		memcpy(&len, page + at + 4, 4);
+		unsigned type = head & 31;
+		if (type == 29) /* padding */
+			return;
+		if (type == 30 || type == 31) {
+			at += 8;
+			continue;
+		}
+		unsigned size = type ? 4 + type * 4 : 4 + len;
+		CHECK(at + size <= 16 + commit);
+		seen(page + at + (type ? 4 : 8), ctx);
+		at += size;
+	}
+}
+
+struct wanted {
+	unsigned id, at;
+	int pid, parent, found;
+};
+static void is_child(const unsigned char *event, void *ctx)
+{
+	struct wanted *w = ctx;
+	unsigned short id;
+	int pid, by;
+	memcpy(&id, event, 2);
+	memcpy(&by, event + 4, 4);
+	memcpy(&pid, event + w->at, 4);
+	w->found += id == w->id && pid == w->pid && by == w->parent;
+}
+
+static void raw_pages_are_as_the_formats_say(void)
+{
+	static unsigned char page[4096];
+	char path[64];
+	begin("sched:sched_process_fork\n");
+	struct wanted w = { .at = offset_of("sched/sched_process_fork", "child_pid"), .parent = getpid() };
+	CHECK(sscanf(get("events/sched/sched_process_fork/id"), "%u", &w.id) == 1);
+	CHECK(strstr(get("events/header_page"), "field: char data;\toffset:16;\tsize:4080;"));
+	CHECK(strstr(get("events/header_event"), "data max type_len  == 28"));
+	for (int i = 0; i < 300; i++) {
+		w.pid = fork();
+		if (!w.pid)
+			_exit(0);
+		CHECK(waitpid(w.pid, NULL, 0) == w.pid);
+	}
+	CHECK(put("tracing_on", "0", O_TRUNC) == 1);
+	for (int cpu = 0; cpu < 64; cpu++) {
+		snprintf(path, sizeof(path), "per_cpu/cpu%d/trace_pipe_raw", cpu);
+		int fd = open_file(path, O_RDONLY | O_NONBLOCK);
+		ssize_t n;
+		if (fd < 0)
+			continue;
+		while ((n = read(fd, page, sizeof(page))) == sizeof(page))
+			walk_page(page, is_child, &w);
+		CHECK(n == -1 && errno == EAGAIN);
+		close(fd);
+	}
+	CHECK(w.found == 1);
+	CHECK(put("tracing_on", "1", O_TRUNC) == 1);
+	end();
+}
+
+static void marks_are_lines(void)
+{
+	begin("sched:sched_process_fork\n");
+	CHECK(put("trace_marker", "here I am\n", 0) == 10);
+	CHECK(strstr(get("trace"), ": tracing_mark_write: here I am\n"));
+	CHECK(put("tracing_on", "0", O_TRUNC) == 1);
+	CHECK(put("trace_marker", "x", 0) == -1 && errno == EBADF);
+	CHECK(put("tracing_on", "1", O_TRUNC) == 1);
+	end();
+}
+
+static void the_pipe_can_be_polled(void)
+{
+	char buf[4096];
+	begin("sched:sched_process_fork\n");
+	int fd = open_file("trace_pipe", O_RDONLY | O_NONBLOCK);
+	CHECK(fd >= 0);
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	pid_t pid = fork();
+	if (!pid) {
+		usleep(20000);
+		pid_t other = fork();
+		if (!other)
+			_exit(0);
+		waitpid(other, NULL, 0);
+		_exit(0);
+	}
+	CHECK(poll(&p, 1, 10000) == 1 && p.revents == POLLIN);
+	CHECK(read(fd, buf, sizeof(buf)) > 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	CHECK(poll(&p, 1, 10000) == 1);
+	close(fd);
+	end();
+}
+
+static void names_are_saved(void)
+{
+	char want[64], comm[16];
+	begin("sched:sched_process_fork\n");
+	pid_t pid = fork();
+	if (!pid)
+		_exit(0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	get("trace");
+	CHECK(prctl(PR_GET_NAME, comm) == 0);
+	snprintf(want, sizeof(want), "%d %s\n", getpid(), comm);
+	CHECK(strstr(get("saved_cmdlines"), want));
+	CHECK(strstr(get("per_cpu/cpu0/stats"), "entries: "));
+	end();
+}
+
+CASES(CASE(raw_pages_are_as_the_formats_say), CASE(marks_are_lines), CASE(the_pipe_can_be_polled), CASE(names_are_saved),
+	CASE(a_life_is_written_down), CASE(lines_have_linux_form), CASE(off_records_nothing), CASE(the_pipe_takes_lines), CASE(enable_files_agree),
+	CASE(formats_name_the_fields), CASE(switches_and_copies))

@@ -75,7 +75,10 @@ int arch_request_irq(u32 irq, void (*fn)(void *), void *arg);
 /* Nanoseconds since boot, monotonic on all CPUs. */
 u64 arch_clock_ns(void);
 /* TSC parameters for the vDSO: ns = base_ns + ((tsc - base_tsc) * mult >> shift); the product has 96 bits (mul, shrd). */
-struct arch_clock { u64 base_tsc, base_ns; u32 mult, shift; };
+struct arch_clock {
+	u64 base_tsc, base_ns;
+	u32 mult, shift;
+};
 const struct arch_clock *arch_clock_params(void);
 /* Seconds since 1970 from the RTC at boot (0 when there is none). */
 u64 arch_rtc_seconds(void);
@@ -98,6 +101,8 @@ int arch_cpuinfo(u32 cpu, char *buf, size_t size);
 u64 arch_sleep_site(struct thread *t);
 /* "name+0xoff/0xsize" for a kernel address; returns buf. */
 const char *arch_symbol(u64 addr, char *buf, size_t size);
+/* The i-th of the kernel's functions in order of address; *name is that of the one before (NULL: i is 0) and becomes its own. False: there is none. */
+bool arch_symbol_next(u32 i, u64 *addr, const char **name);
 void arch_backtrace(const struct regs *regs);
 /* A fault in the kernel itself: prints the message, registers and backtrace, then panics. */
 void arch_die(const struct regs *regs, const char *fmt, ...) __printf(2, 3) __noreturn;

@@ -8,7 +8,7 @@
 int panic_timeout;
 void (*panic_describe)(char *buf, size_t size);
 static u32 panicking; /* a  0, or number + 1 of the CPU that panics */
-static u64 warnings;  /* a */
+static u64 warnings; /* a */
 
 /* The symbol table, made from the first link by scripts/gen-ksyms; absent in that first link. Low 32 bits of ascending addresses; names end with NUL. */
 extern const u32 ksyms_count __attribute__((weak));
@@ -39,6 +39,15 @@ const char *arch_symbol(u64 addr, char *buf, size_t size)
 		name += strlen(name) + 1;
 	format_str(buf, size, "%s+%#x/%#x", name, (u32)addr - ksyms_addr[lo], next - ksyms_addr[lo]);
 	return buf;
+}
+
+bool arch_symbol_next(u32 i, u64 *addr, const char **name)
+{
+	if (!&ksyms_count || i >= ksyms_count)
+		return false;
+	*name = *name ? *name + strlen(*name) + 1 : ksyms_names;
+	*addr = 0xffffffff00000000UL | ksyms_addr[i];
+	return true;
 }
 
 /* Walks the frame pointers while they climb within one stack. */
@@ -142,7 +151,7 @@ static void show_registers(const struct regs *r)
 	__asm__ __volatile__("movq %%cr0, %0; movq %%cr3, %1" : "=r"(cr0), "=r"(cr3));
 	pr_emerg("RIP: %04llx:%s", (unsigned long long)r->cs, arch_symbol(r->ip, name, sizeof(name)));
 	pr_emerg("RSP: %04llx:%016llx EFLAGS: %08llx", (unsigned long long)r->ss, (unsigned long long)r->sp, (unsigned long long)r->flags);
-#define ROW(a, x, b, y, c, z)                                                                                          \
+#define ROW(a, x, b, y, c, z) \
 	pr_emerg(a ": %016llx " b ": %016llx " c ": %016llx", (unsigned long long)r->x, (unsigned long long)r->y, (unsigned long long)r->z)
 	ROW("RAX", ax, "RBX", bx, "RCX", cx);
 	ROW("RDX", dx, "RSI", si, "RDI", di);
@@ -150,8 +159,8 @@ static void show_registers(const struct regs *r)
 	ROW("R10", r10, "R11", r11, "R12", r12);
 	ROW("R13", r13, "R14", r14, "R15", r15);
 #undef ROW
-	pr_emerg("CR0: %016llx CR2: %016llx CR3: %016llx CR4: %016llx", (unsigned long long)cr0, (unsigned long long)read_cr2(),
-		 (unsigned long long)cr3, (unsigned long long)read_cr4());
+	pr_emerg("CR0: %016llx CR2: %016llx CR3: %016llx CR4: %016llx", (unsigned long long)cr0, (unsigned long long)read_cr2(), (unsigned long long)cr3,
+		(unsigned long long)read_cr4());
 }
 
 void arch_die(const struct regs *regs, const char *fmt, ...)
@@ -175,7 +184,10 @@ void arch_die(const struct regs *regs, const char *fmt, ...)
 /* True the first time for this site. Sites beyond the table's end are all reported. */
 static bool first_time(const char *file, int line)
 {
-	static struct { const char *file; int line; } seen[64]; /* a  claimed by count; a race only prints twice */
+	static struct {
+		const char *file;
+		int line;
+	} seen[64]; /* a  claimed by count; a race only prints twice */
 	static u32 count;
 	u32 n = min(__atomic_load_n(&count, __ATOMIC_ACQUIRE), (u32)ARRAY_SIZE(seen));
 	for (u32 i = 0; i < n; i++)
