@@ -12,6 +12,7 @@
 #include "fs/devtmpfs.h"
 #include "fs/initramfs.h"
 #include "fs/memdev.h"
+#include "fs/p9.h"
 #include "fs/procfs.h"
 #include "fs/sysfs.h"
 #include "fs/tracefs.h"
@@ -136,6 +137,7 @@ static const struct boot_row late_order[] = {
 	{ "sysfs", sysfs_init },
 	{ "tracefs", tracefs_init },
 	{ "devpts", devpts_init },
+	{ "9P", p9_init },
 	{ "memory devices", memdev_init },
 	{ "terminals", tty_init },
 	{ "devices", find_devices },

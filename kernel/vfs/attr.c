@@ -204,6 +204,8 @@ static int set_times(const struct path *p, const struct two_times *tt)
 			continue;
 		a.valid |= k ? ATTR_MTIME : ATTR_ATIME;
 		/* Times before 1970 are kept as 1970: inode times are unsigned. */
+		if (tt->both_now || t->tv_nsec == UTIME_NOW)
+			a.valid |= k ? ATTR_MTIME_NOW : ATTR_ATIME_NOW;
 		*field[k] = tt->both_now || t->tv_nsec == UTIME_NOW ? now : t->tv_sec < 0 ? 0 : timespec_to_ns(t);
 	}
 	mutex_lock(&i->lock);

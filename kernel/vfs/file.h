@@ -81,6 +81,8 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, u64 pos);
 ssize_t pagefile_read(struct file *f, struct iter *to, u64 *pos);
 /* Checks RLIMIT_FSIZE (SIGXFSZ), seals, O_APPEND; calls charge(inode, 1) before a page is added (NULL: free of charge). => no locks */
 ssize_t pagefile_write(struct file *f, struct iter *from, u64 *pos, int (*charge)(struct inode *i, u64 pages));
+/* Where a write goes and how much of it: O_APPEND, RLIMIT_FSIZE (SIGXFSZ), seals. 0 or -errno. => inode lock */
+int file_write_checks(struct file *f, struct iter *from, u64 *pos);
 s64 pagefile_llseek(struct file *f, s64 off, int whence); /* SEEK_DATA and SEEK_HOLE too */
 int pagefile_mmap(struct file *f, struct map_request *r);
 /* The usual seek: SET, CUR, END within [0, max]. */

@@ -1,4 +1,4 @@
-/* Files whose data is the page cache of their inode. Entry points: pagefile_read/write/llseek/mmap, file_accessed, file_modified. */
+/* Files whose data is the page cache of their inode. Entry points: pagefile_read/write/llseek/mmap, file_write_checks, file_accessed, file_modified. */
 #include <asm/signal.h>
 #include <linux/fs.h>
 #include <linux/resource.h>
@@ -86,8 +86,7 @@ int check_file_limit(struct inode *i, u64 size)
 	return size > MAX_FILE_SIZE ? -EFBIG : 0;
 }
 
-/* => inode lock. Where to write and how much: 0 or -errno. */
-static int write_checks(struct file *f, struct iter *from, u64 *pos)
+int file_write_checks(struct file *f, struct iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
 	u64 limit = rlimit_cur(RLIMIT_FSIZE);
@@ -133,7 +132,7 @@ ssize_t pagefile_write(struct file *f, struct iter *from, u64 *pos, int (*charge
 	struct inode *i = f->inode;
 	size_t done = 0;
 	mutex_lock(&i->lock);
-	int err = write_checks(f, from, pos);
+	int err = file_write_checks(f, from, pos);
 	if (!err && from->count)
 		file_modified(f);
 	while (!err && from->count) {

@@ -67,6 +67,8 @@ struct inode_ops {
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u
+#define ATTR_ATIME_NOW 128u /* the time is just the present: a file system with a clock of its own may take that */
+#define ATTR_MTIME_NOW 256u
 struct inode_attr {
 	u32 valid, mode, uid, gid;
 	u64 size;

@@ -1,4 +1,4 @@
-/* The virtio room: virtio-mmio transport (legacy and modern) with split virtqueues, and the console device. Entry: virtio_init, virtio_wait_ports. */
+/* The virtio room: virtio-mmio transport (legacy and modern) with split virtqueues, and the devices: console, 9P. Entry: virtio_init, virtio_wait_ports. */
 #ifndef PANDO_DRIVERS_VIRTIO_VIRTIO_H
 #define PANDO_DRIVERS_VIRTIO_VIRTIO_H
 
@@ -30,6 +30,7 @@ struct virtio_dev {
 };
 /* Reset, acknowledge, negotiate: `want` of the low 32 feature bits. *got = what both have. 0 or -ENODEV. */
 int virtio_begin(struct virtio_dev *dev, u32 want, u32 *got);
+u8 virtio_config8(struct virtio_dev *dev, u32 offset);
 u16 virtio_config16(struct virtio_dev *dev, u32 offset);
 u32 virtio_config32(struct virtio_dev *dev, u32 offset);
 /* The device may work: interrupts come from here on. 0 or -errno (then it is polled by a timer). */
@@ -54,6 +55,13 @@ struct virtqueue {
 int vq_setup(struct virtio_dev *dev, u16 index, u16 num, struct virtqueue *vq);
 /* Offers one buffer in kernel memory (direct map). device_writes: the device fills it. 0 or -ENOSPC. */
 int vq_add(struct virtqueue *vq, void *buf, u32 len, bool device_writes, void *cookie);
+/* The same for n parts as one request: those the device reads come first. 0 or -ENOSPC. */
+struct vq_part {
+	void *buf;
+	u32 len;
+	bool device_writes;
+};
+int vq_add_chain(struct virtqueue *vq, const struct vq_part *part, u32 n, void *cookie);
 /* Tells the device, if it wants to know. */
 void vq_kick(struct virtqueue *vq);
 /* A buffer that the device has given back, or NULL. *len = bytes it wrote. */
@@ -64,8 +72,9 @@ static inline bool vq_has_used(const struct virtqueue *vq)
 }
 
 /* --- drivers ------------------------------------------------------------------------------------------------------------------------------ */
-/* console.c: takes over dev (kmalloc'ed). 0 or -errno: then dev is the caller's again. */
+/* Each takes over dev (kmalloc'ed). 0 or -errno: then dev is the caller's again. */
 int virtio_console_probe(struct virtio_dev *dev);
+int virtio_9p_probe(struct virtio_dev *dev);
 /* All announced ports of all consoles are there. */
 bool virtio_console_settled(void);
 /* Sleeps until that is so or the ns are over. */

@@ -21,6 +21,7 @@
 static void reg_write(struct virtio_dev *dev, u32 reg, u32 v) { *(volatile u32 *)(dev->mmio + reg) = v; }
 static u32 reg_read(struct virtio_dev *dev, u32 reg) { return *(volatile u32 *)(dev->mmio + reg); }
 
+u8 virtio_config8(struct virtio_dev *dev, u32 offset) { return *(volatile u8 *)(dev->mmio + VIRTIO_MMIO_CONFIG + offset); }
 u16 virtio_config16(struct virtio_dev *dev, u32 offset) { return *(volatile u16 *)(dev->mmio + VIRTIO_MMIO_CONFIG + offset); }
 u32 virtio_config32(struct virtio_dev *dev, u32 offset) { return *(volatile u32 *)(dev->mmio + VIRTIO_MMIO_CONFIG + offset); }
 
@@ -85,6 +86,23 @@ void virtio_run(struct virtio_dev *dev)
 }
 
 /* --- finding devices -------------------------------------------------------------------------------------------------------------------- */
+static const struct driver {
+	u32 id;
+	const char *name;
+	int (*probe)(struct virtio_dev *dev);
+} drivers[] = {
+	{ VIRTIO_ID_CONSOLE, "console", virtio_console_probe },
+	{ VIRTIO_ID_9P, "9p", virtio_9p_probe },
+};
+
+static const struct driver *driver_for(u32 id)
+{
+	for (u32 k = 0; k < ARRAY_SIZE(drivers); k++)
+		if (drivers[k].id == id)
+			return &drivers[k];
+	return NULL;
+}
+
 /* Looks at one transport. *id = its device, 0 = empty. false: there is no transport. */
 static bool probe(volatile u8 *mmio, u32 line, u32 *id)
 {
@@ -94,15 +112,16 @@ static bool probe(volatile u8 *mmio, u32 line, u32 *id)
 	if (reg_read(&tmp, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC)
 		return false;
 	*id = reg_read(&tmp, VIRTIO_MMIO_DEVICE_ID);
-	if (*id != VIRTIO_ID_CONSOLE)
+	const struct driver *driver = driver_for(*id);
+	if (!driver)
 		return true;
 	tmp.version = reg_read(&tmp, VIRTIO_MMIO_VERSION);
 	if (tmp.version != 1 && tmp.version != 2)
 		return true;
 	struct virtio_dev *dev = kmemdup(&tmp, sizeof(tmp));
-	int r = dev ? virtio_console_probe(dev) : -ENOMEM;
+	int r = dev ? driver->probe(dev) : -ENOMEM;
 	if (r) {
-		pr_warn("virtio: console at interrupt %u: error %d\n", line, r);
+		pr_warn("virtio: %s at interrupt %u: error %d\n", driver->name, line, r);
 		kfree(dev);
 	}
 	return true;

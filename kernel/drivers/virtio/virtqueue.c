@@ -1,4 +1,4 @@
-/* Split virtqueues: descriptors, the available ring (ours), the used ring (the device's). One descriptor per buffer. */
+/* Split virtqueues: descriptors, the available ring (ours), the used ring (the device's). One descriptor per buffer, or a chain of them. */
 #include "drivers/virtio/virtio.h"
 
 #include <linux/virtio_mmio.h>
@@ -69,22 +69,31 @@ int vq_setup(struct virtio_dev *dev, u16 index, u16 num, struct virtqueue *vq)
 	return 0;
 }
 
-int vq_add(struct virtqueue *vq, void *buf, u32 len, bool device_writes, void *cookie)
+int vq_add_chain(struct virtqueue *vq, const struct vq_part *part, u32 n, void *cookie)
 {
-	if (!vq->nr_free)
+	if (vq->nr_free < n || !n)
 		return -ENOSPC;
-	u16 i = vq->free;
-	struct vring_desc *d = &vq->desc[i];
-	vq->free = d->next;
-	vq->nr_free--;
-	d->addr = virt_to_phys(buf);
-	d->len = len;
-	d->flags = device_writes ? VRING_DESC_F_WRITE : 0;
-	vq->cookie[i] = cookie;
-	vq->avail->ring[vq->avail->idx % vq->num] = i;
+	u16 head = vq->free, at = head;
+	for (u32 k = 0; k < n; k++) {
+		struct vring_desc *d = &vq->desc[at];
+		d->addr = virt_to_phys(part[k].buf);
+		d->len = part[k].len;
+		d->flags = (u16)((part[k].device_writes ? VRING_DESC_F_WRITE : 0) | (k + 1 < n ? VRING_DESC_F_NEXT : 0));
+		at = d->next;
+	}
+	vq->free = at;
+	vq->nr_free = (u16)(vq->nr_free - n);
+	vq->cookie[head] = cookie;
+	vq->avail->ring[vq->avail->idx % vq->num] = head;
 	smp_store_release(&vq->avail->idx, (u16)(vq->avail->idx + 1));
 	vq->kick_wanted = true;
 	return 0;
+}
+
+int vq_add(struct virtqueue *vq, void *buf, u32 len, bool device_writes, void *cookie)
+{
+	struct vq_part one = { buf, len, device_writes };
+	return vq_add_chain(vq, &one, 1, cookie);
 }
 
 void vq_kick(struct virtqueue *vq)
@@ -107,9 +116,11 @@ void *vq_get(struct virtqueue *vq, u32 *len)
 		return NULL; /* a broken device: ignore what it says */
 	void *cookie = vq->cookie[e.id];
 	vq->cookie[e.id] = NULL;
-	vq->desc[e.id].next = vq->free;
+	u16 last = (u16)e.id;
+	for (vq->nr_free++; vq->desc[last].flags & VRING_DESC_F_NEXT; vq->nr_free++)
+		last = vq->desc[last].next;
+	vq->desc[last].next = vq->free;
 	vq->free = (u16)e.id;
-	vq->nr_free++;
 	if (len)
 		*len = e.len;
 	return cookie;
