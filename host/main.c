@@ -43,7 +43,8 @@ static const char help_text[] =
 	"  --only CLASSES        of fork,exec,exit,cow,sched         --perfetto FILE       for ui.perfetto.dev\n"
 	"  --lossy               lose events rather than wait        --raw FILE, --from FILE   record a trace, show a recorded one\n"
 	"\n"
-	"  -v, --verbose         show the kernel's log and what was chosen\n"
+	"  -v, --volume HOSTDIR:GUESTDIR[:ro]                       a folder of this computer in the machine; what is written is there at once\n"
+	"  --verbose             show the kernel's log and what was chosen\n"
 	"\n"
 	"The exit status is the command's; 128+N if signal N ended it; 125 if pando failed, 126 if the command cannot be executed, 127 if it\n"
 	"is not in the image.\n";

@@ -42,13 +42,13 @@ enum {
 };
 
 /* What run and trace have in common. */
-#define RUN_OPTIONS                                                                                                                      \
-	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },             \
-		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' }, \
-		{ "user", required_argument, NULL, 'u' }, { "verbose", no_argument, NULL, 'v' }, { "init", no_argument, NULL, OPT_INIT },        \
-		{ "hostname", required_argument, NULL, OPT_HOSTNAME }, { "timeout", required_argument, NULL, OPT_TIMEOUT },                      \
-		{ "kernel", required_argument, NULL, OPT_KERNEL }, { "append", required_argument, NULL, OPT_APPEND },                            \
-		{ "accel", required_argument, NULL, OPT_ACCEL }, { "help", no_argument, NULL, OPT_HELP },
+#define RUN_OPTIONS                                                                                                                          \
+	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },                 \
+		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' },     \
+		{ "user", required_argument, NULL, 'u' }, { "volume", required_argument, NULL, 'v' }, { "verbose", no_argument, NULL, OPT_VERBOSE }, \
+		{ "init", no_argument, NULL, OPT_INIT }, { "hostname", required_argument, NULL, OPT_HOSTNAME },                                      \
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "kernel", required_argument, NULL, OPT_KERNEL },                              \
+		{ "append", required_argument, NULL, OPT_APPEND }, { "accel", required_argument, NULL, OPT_ACCEL }, { "help", no_argument, NULL, OPT_HELP },
 
 static const struct option run_options[] = { RUN_OPTIONS{ NULL, 0, NULL, 0 } };
 
@@ -170,6 +170,27 @@ static int add_env(struct run_options *o, const char *text)
 	return 0;
 }
 
+/* "HOSTDIR:GUESTDIR[:ro]"; the host's folder may have colons in its name. */
+static int add_volume(struct run_options *o, const char *text)
+{
+	struct volume *v = &o->volume[o->volumes];
+	size_t len = strlen(text);
+	const char *colon;
+
+	if (o->volumes == MAX_VOLUMES)
+		return complain("-v %s: more than %d folders", text, MAX_VOLUMES);
+	v->read_only = len > 3 && strcmp(text + len - 3, ":ro") == 0;
+	if (v->read_only || (len > 3 && strcmp(text + len - 3, ":rw") == 0))
+		len -= 3;
+	colon = memrchr(text, ':', len);
+	if (!colon || colon == text || colon[1] != '/')
+		return complain("-v %s: not HOSTDIR:GUESTDIR or HOSTDIR:GUESTDIR:ro, with an absolute GUESTDIR", text);
+	v->guest = strndup(colon + 1, len - (size_t)(colon + 1 - text));
+	v->host = strndup(text, (size_t)(colon - text));
+	o->volumes++;
+	return v->host && v->guest ? 0 : complain("out of memory");
+}
+
 /* getopt's ':' and '?' in words. argv[at] is what it stumbled over. */
 static int bad_option(int c, char **argv, int at)
 {
@@ -204,6 +225,8 @@ static int run_option(struct run_options *o, int c, const char *value)
 		o->interactive = true;
 		return 0;
 	case 'v':
+		return add_volume(o, value);
+	case OPT_VERBOSE:
 		o->verbose = true;
 		return 0;
 	case 'w':
@@ -306,8 +329,8 @@ static int check_run(const struct run_options *o)
 {
 	if (!o->init)
 		return 0;
-	if (o->env_len || o->cwd || o->user || o->hostname)
-		return complain("--init boots the image's own init: -e, -w, -u and --hostname are not for it");
+	if (o->env_len || o->cwd || o->user || o->hostname || o->volumes)
+		return complain("--init boots the image's own init: -e, -w, -u, -v and --hostname are not for it");
 	return 0;
 }
 
@@ -322,7 +345,7 @@ static int parse(int argc, char **argv, const char *verb, const struct option *t
 	opterr = 0;
 	optind = 1;
 	/* '-': what is no option comes in its place, so that an image may stand before, among or after the options. */
-	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:vh", table, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:v:h", table, NULL)) != -1) {
 		if (c == OPT_HELP || c == 'h') {
 			*help = true;
 			return 0;
@@ -420,6 +443,13 @@ int options_parse_image(int argc, char **argv, struct image_options *o, bool *he
 
 void options_free(struct run_options *o)
 {
+	size_t i;
+
+	for (i = 0; i < o->volumes; i++) {
+		free(o->volume[i].host);
+		free(o->volume[i].guest);
+	}
+	o->volumes = 0;
 	free(o->env);
 	o->env = NULL;
 }

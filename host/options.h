@@ -14,24 +14,34 @@ enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 /* What `pando trace` has beside the options of `pando run`. */
 struct trace_options {
 	const char *json, *html, *perfetto, *raw; /* files to write; "-": standard output */
-	const char *from;  /* --from: a recorded stream instead of a machine */
+	const char *from; /* --from: a recorded stream instead of a machine */
 	bool steps, lossy;
-	bool only_given;   /* --only */
-	unsigned only;     /* of TRACE_CLASS_*: the events wanted */
-	int pid;           /* 0: all */
-	int depth;         /* -1: all */
+	bool only_given; /* --only */
+	unsigned only; /* of TRACE_CLASS_*: the events wanted */
+	int pid; /* 0: all */
+	int depth; /* -1: all */
 };
+
+/* -v: a folder of this computer in the machine. */
+struct volume {
+	char *host; /* allocated */
+	char *guest; /* allocated; absolute */
+	bool read_only;
+};
+#define MAX_VOLUMES 6
 
 struct run_options {
 	const char *image; /* NULL: the built-in one */
-	char **command;    /* after "--"; NULL-terminated, may be empty */
+	char **command; /* after "--"; NULL-terminated, may be empty */
 	size_t command_len;
-	bool init;        /* --init: boot the image's own init */
-	bool tty;         /* -t */
+	bool init; /* --init: boot the image's own init */
+	bool tty; /* -t */
 	bool interactive; /* -i */
 	bool verbose;
 	const char **env; /* -e, in order; count env_len */
 	size_t env_len;
+	struct volume volume[MAX_VOLUMES];
+	size_t volumes;
 	const char *cwd, *user, *hostname, *kernel, *append;
 	double timeout; /* seconds; 0: none */
 	enum accel_choice accel;

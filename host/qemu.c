@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define PROGRAM "qemu-system-x86_64"
-#define MAX_ARGS 80
+#define MAX_ARGS 120
 
 struct args {
 	char *v[MAX_ARGS];
@@ -102,6 +102,44 @@ static void port_args(struct args *a, const struct vm_spec *s)
 	}
 }
 
+/* A value within an option: its commas are doubled. Allocated. */
+static char *quoted(const char *text)
+{
+	char *q = malloc(2 * strlen(text) + 1), *to = q;
+
+	if (!q) {
+		complain("out of memory");
+		exit(EXIT_PANDO);
+	}
+	for (; *text; text++) {
+		if (*text == ',')
+			*to++ = ',';
+		*to++ = *text;
+	}
+	*to = '\0';
+	return q;
+}
+
+/*
+ * Files that root makes get the owner the guest says; an ordinary user's are the user's own. Host inode numbers of several file systems in one folder are
+ * kept apart.
+ */
+static void folder_args(struct args *a, const struct vm_spec *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->folders; i++) {
+		char *path = quoted(s->folder[i].path);
+
+		arg(a, "-fsdev");
+		arg(a, "local,id=folder%zu,path=%s,security_model=%s,multidevs=remap%s", i, path, geteuid() == 0 ? "passthrough" : "none",
+			s->folder[i].read_only ? ",readonly=on" : "");
+		arg(a, "-device");
+		arg(a, "%s,fsdev=folder%zu,mount_tag=" VM_FOLDER_TAG, s->pci ? "virtio-9p-pci" : "virtio-9p-device", i, i);
+		free(path);
+	}
+}
+
 static void build_args(struct args *a, const char *qemu, const struct vm_spec *s)
 {
 	arg(a, "%s", qemu);
@@ -119,6 +157,7 @@ static void build_args(struct args *a, const char *qemu, const struct vm_spec *s
 	arg(a, "-serial");
 	arg(a, "chardev:log");
 	port_args(a, s);
+	folder_args(a, s);
 }
 
 /* A descriptor that QEMU inherits under its number. */

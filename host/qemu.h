@@ -10,20 +10,28 @@
 #include <sys/types.h>
 
 #define VM_MAX_PORTS 5
+#define VM_MAX_FOLDERS 6
+#define VM_FOLDER_TAG "pando%zu"
 
 struct vm_spec {
 	const char *kernel;
 	bool pci; /* virtio on PCI instead of virtio-mmio (Linux's distribution kernels) */
 	bool kvm;
 	unsigned mem_mib, cpus;
-	int initrd_fd;       /* -1: none */
+	int initrd_fd; /* -1: none */
 	const char *cmdline; /* of the kernel */
-	int log_fd;          /* QEMU's end of the serial console */
+	int log_fd; /* QEMU's end of the serial console */
 	struct {
 		const char *name;
 		int fd; /* QEMU's end */
 	} port[VM_MAX_PORTS];
 	size_t ports;
+	/* Folders, as 9P devices tagged "pando0", "pando1" ... */
+	struct {
+		const char *path;
+		bool read_only;
+	} folder[VM_MAX_FOLDERS];
+	size_t folders;
 };
 
 /* Finds qemu-system-x86_64 ($PANDO_QEMU, else in PATH). Returns 0, or -1 after a complaint. */

@@ -21,12 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MIB (1ull << 20)
 #define DEFAULT_MIB 512u
-#define KERNEL_MIB 12u       /* what a machine needs beside its image */
-#define MAX_CMDLINE 1800     /* of Linux's 2047; QEMU adds its own part */
+#define KERNEL_MIB 12u /* what a machine needs beside its image */
+#define MAX_CMDLINE 1800 /* of Linux's 2047; QEMU adds its own part */
 #define DEFAULT_HOSTNAME "pando"
 
 /* Everything one run owns. */
@@ -42,10 +43,7 @@ struct plan {
 	const struct trace_sink *trace; /* NULL: none */
 };
 
-static uint64_t host_memory(void)
-{
-	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
+static uint64_t host_memory(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
 
 /* With no -m: enough for the image twice over and for the programs. */
 static int choose_memory(struct plan *p)
@@ -193,6 +191,21 @@ static int put_environment(struct plan *p, struct ctl_link *c)
 	return 0;
 }
 
+static int put_folders(struct plan *p, struct ctl_link *c)
+{
+	char *text;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < p->o->volumes && r == 0; i++) {
+		if (asprintf(&text, "%s " VM_FOLDER_TAG " %s", p->o->volume[i].read_only ? "ro" : "rw", i, p->o->volume[i].guest) < 0)
+			return complain("out of memory");
+		r = ctl_put_text(c, CTL_FOLDER, text);
+		free(text);
+	}
+	return r;
+}
+
 static int put_config(struct plan *p, struct ctl_link *c)
 {
 	const uint32_t version = CTL_VERSION;
@@ -209,6 +222,8 @@ static int put_config(struct plan *p, struct ctl_link *c)
 	if (p->user && ctl_put_text(c, CTL_USER, p->user) != 0)
 		return -1;
 	if (ctl_put_text(c, CTL_HOSTNAME, p->o->hostname ? p->o->hostname : DEFAULT_HOSTNAME) != 0)
+		return -1;
+	if (put_folders(p, c) != 0)
 		return -1;
 	if (p->o->tty) {
 		terminal_size(&ws);
@@ -327,12 +342,35 @@ static int start(struct plan *p, struct session *s)
 	return s->qemu < 0 ? -1 : 0;
 }
 
+/* The folders must be there and usable now: QEMU's own words about one are not for the user. */
+static int choose_folders(struct plan *p)
+{
+	const struct run_options *o = p->o;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < o->volumes; i++) {
+		const struct volume *v = &o->volume[i];
+
+		if (stat(v->host, &st) != 0)
+			return complain("-v %s: %s", v->host, strerror(errno));
+		if (!S_ISDIR(st.st_mode))
+			return complain("-v %s: not a directory", v->host);
+		if (access(v->host, R_OK | X_OK) != 0)
+			return complain("-v %s: %s", v->host, strerror(errno));
+		p->vm.folder[i].path = v->host;
+		p->vm.folder[i].read_only = v->read_only;
+	}
+	p->vm.folders = o->volumes;
+	return 0;
+}
+
 static int prepare(struct plan *p)
 {
 	const struct run_options *o = p->o;
 	const char *why;
 
-	if (kernel_find(o->kernel, &p->kernel) != 0 || qemu_find(p->qemu) != 0)
+	if (kernel_find(o->kernel, &p->kernel) != 0 || qemu_find(p->qemu) != 0 || choose_folders(p) != 0)
 		return -1;
 	if (image_open(o->image, o->mem_mib ? o->mem_mib * MIB : host_memory() / 2, &p->image) != 0)
 		return -1;
@@ -371,10 +409,7 @@ static int run_session(struct plan *p)
 	return status;
 }
 
-int run(const struct run_options *o)
-{
-	return run_traced(o, NULL);
-}
+int run(const struct run_options *o) { return run_traced(o, NULL); }
 
 int run_traced(const struct run_options *o, const struct trace_sink *trace)
 {

@@ -2,7 +2,7 @@
  * The control channel between the `pando` command (host) and pando-init (guest): what travels over the virtio port "pando.ctl".
  *
  * Both directions carry frames: a struct ctl_frame, then `len` bytes. Numbers are little-endian (both ends are x86-64).
- * Host to guest: any number of CTL_ARG and CTL_ENV, the other settings at most once each, then CTL_START; later CTL_WINSIZE, and at the end CTL_BYE.
+ * Host to guest: any number of CTL_ARG, CTL_ENV and CTL_FOLDER, the other settings at most once each, then CTL_START; later CTL_WINSIZE, and at the end CTL_BYE.
  * Guest to host: one CTL_STATUS or one CTL_FAIL. The guest stays alive until CTL_BYE comes, so that no output is lost in the VMM's queues:
  * the status says how many bytes of output were written, and the host waits for all of them.
  */
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define CTL_VERSION 1
+#define CTL_VERSION 2
 #define CTL_MAX_FRAME (4u << 20) /* of one frame; more is a broken peer */
 
 #define CTL_PORT "pando.ctl"
@@ -35,6 +35,7 @@ enum ctl_type {
 	CTL_START,    /* uint32_t CTL_VERSION: everything has been said, run the command */
 	CTL_WINSIZE,  /* struct ctl_winsize */
 	CTL_BYE,      /* nothing: the host has all output, power off */
+	CTL_FOLDER,   /* text: "ro TAG DIR" or "rw TAG DIR"; a 9P device to mount */
 
 	CTL_STATUS = 0x80, /* struct ctl_status */
 	CTL_FAIL,          /* text: pando-init could not do its work */

@@ -21,10 +21,7 @@ static struct {
 	size_t room;
 } in;
 
-int ctl_fd(void)
-{
-	return port;
-}
+int ctl_fd(void) { return port; }
 
 static void sleep_ms(long ms)
 {
@@ -106,6 +103,9 @@ static bool configure(struct config *cfg, uint32_t type, char *text, uint32_t le
 		return false;
 	case CTL_ENV:
 		append(&cfg->envp, &cfg->envc, text);
+		return false;
+	case CTL_FOLDER:
+		append(&cfg->folders, &cfg->nr_folders, text);
 		return false;
 	case CTL_CWD:
 		cfg->cwd = text;

@@ -20,6 +20,8 @@ struct config {
 	char *cwd;      /* NULL: "/" */
 	char *user;     /* NULL: root */
 	char *hostname; /* NULL: leave the kernel's */
+	char **folders; /* as CTL_FOLDER has them; NULL-terminated, or NULL */
+	size_t nr_folders;
 	bool tty;
 	struct ctl_winsize winsize;
 };
@@ -67,6 +69,8 @@ int port_open(const char *name);
 void setup_mounts(void);
 /* Host name, loopback interface. */
 void setup_names(const char *hostname);
+/* Mounts the host's folders. What cannot be mounted ends the machine. */
+void setup_folders(char **folders);
 /* Makes a directory and its parents, mode 0755. Returns 0 or -1 (errno). */
 int setup_mkdirs(const char *path);
 /* Powers the machine off; does not return. */

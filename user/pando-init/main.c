@@ -44,6 +44,7 @@ int main(void)
 		setup_power_off();
 	}
 	setup_names(cfg.hostname);
+	setup_folders(cfg.folders);
 	kind = spawn_command(&cfg, &child, &err);
 	if (kind == 0) {
 		pump_run(&cfg, &child, &st);

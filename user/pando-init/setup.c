@@ -105,6 +105,28 @@ int setup_mkdirs(const char *path)
 	return 0;
 }
 
+static void mount_folder(const char *text)
+{
+	char tag[32], what[160];
+	int at = 0, err;
+	bool read_only = strncmp(text, "ro ", 3) == 0;
+
+	if (sscanf(text, "%*2s %31s %n", tag, &at) != 1 || text[at] != '/')
+		ctl_fail("folder: nonsense from the host", 0);
+	if (setup_mkdirs(text + at) == 0 &&
+		mount(tag, text + at, "9p", MS_NODEV | (read_only ? MS_RDONLY : 0), "trans=virtio,version=9p2000.L,cache=none,access=any") == 0)
+		return;
+	err = errno;
+	snprintf(what, sizeof(what), "-v: %s: %.120s", err == ENODEV ? "this kernel cannot mount it at" : "cannot be mounted", text + at);
+	ctl_fail(what, err);
+}
+
+void setup_folders(char **folders)
+{
+	for (; folders && *folders; folders++)
+		mount_folder(*folders);
+}
+
 void setup_power_off(void)
 {
 	fflush(NULL);
