@@ -8,6 +8,7 @@
 #include "arch/x86_64/init.h"
 #include "boot/boot.h"
 #include "drivers/virtio/virtio.h"
+#include "fs/cgroupfs.h"
 #include "fs/devpts.h"
 #include "fs/devtmpfs.h"
 #include "fs/initramfs.h"
@@ -135,6 +136,7 @@ static const struct boot_row late_order[] = {
 	{ "devtmpfs", devtmpfs_init },
 	{ "procfs", procfs_init },
 	{ "sysfs", sysfs_init },
+	{ "cgroup2", cgroupfs_init },
 	{ "tracefs", tracefs_init },
 	{ "devpts", devpts_init },
 	{ "9P", p9_init },

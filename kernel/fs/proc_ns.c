@@ -42,6 +42,7 @@ static int ns_text(const struct proc_node *n, char *buf, size_t size)
 const struct proc_entry proc_ns_dir[PROC_NS_NR] = {
 	NS_LINK("mnt", NS_MNT, false),
 	NS_LINK("uts", NS_UTS, false),
+	NS_LINK("cgroup", NS_CGROUP, false),
 	NS_LINK("ipc", NS_IPC, false),
 	NS_LINK("net", NS_NET, false),
 	NS_LINK("pid", NS_PID, false),

@@ -3,6 +3,7 @@
 
 #include "lib/bug.h"
 #include "mm/slab.h"
+#include "proc/cgroup.h"
 
 static void line(struct text *t, const char *name, u64 v) { text_printf(t, "%s %llu\n", name, (unsigned long long)v); }
 
@@ -44,6 +45,7 @@ int proc_show_pando(struct text *t, const struct proc_node *n)
 	line(t, "inodes", v.inodes);
 	line(t, "dentries", v.dentries);
 	line(t, "mounts", v.mounts);
+	line(t, "cgroups", cgroup_count());
 	line(t, "supers", v.supers);
 	line(t, "forks", READ_ONCE(total_forks));
 	line(t, "warnings", warn_count());

@@ -4,9 +4,12 @@
  */
 #include "fs/procfs.h"
 
+#include <linux/limits.h>
+
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/cgroup.h"
 #include "proc/ns.h"
 #include "proc/trace_points.h"
 
@@ -290,7 +293,19 @@ static int show_wchan(struct text *t, const struct proc_node *n)
 	return 0;
 }
 static int show_personality(struct text *t, const struct proc_node *n) { text_printf(t, "%08x\n", n->task->personality); return 0; }
-static int show_cgroup(struct text *t, const struct proc_node *n) { text_puts(t, "0::/\n"); return 0; }
+static int show_cgroup(struct text *t, const struct proc_node *n)
+{
+	struct cgroup *cg = task_cgroup_get(n->task);
+	char *path = text_room(t, PATH_MAX);
+	if (path) {
+		int len = format_str(path, PATH_MAX, "0::");
+		len += cgroup_path(cg, current_cgroup_ns()->root, path + len, PATH_MAX - (size_t)len);
+		t->len += (size_t)min(len, PATH_MAX - 1);
+		text_puts(t, READ_ONCE(cg->dead) ? " (deleted)\n" : "\n");
+	}
+	cgroup_put(cg);
+	return 0;
+}
 static int show_no_login(struct text *t, const struct proc_node *n) { text_printf(t, "%u", 0xffffffffu); return 0; }
 static int show_schedstat(struct text *t, const struct proc_node *n)
 {

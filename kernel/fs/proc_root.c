@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/cgroup.h"
 #include "sched/timer.h"
 
 #define NS_PER_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
@@ -144,6 +145,15 @@ static int show_cmdline(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
+static int show_cgroups(struct text *t, const struct proc_node *n)
+{
+	text_puts(t, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	for (u32 c = 0; c < CGC_COUNT; c++)
+		if (CGC_BUILT >> c & 1)
+			text_printf(t, "%s\t0\t%u\t1\n", cgroup_controller_name[c], READ_ONCE(root_cgroup.nr_descendants) + 1);
+	return 0;
+}
+
 static int show_filesystems(struct text *t, const struct proc_node *n)
 {
 	struct fs_type *fs;
@@ -262,6 +272,7 @@ static struct proc_entry const root_dir[] = {
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = text_link, .data = "self/mounts" },
 	{ .name = "net", .mode = S_IFLNK | 0777, .link = text_link, .data = "self/net" },
+	PROC_TEXT("cgroups", 0444, show_cgroups),
 	PROC_TEXT("filesystems", 0444, show_filesystems),
 	PROC_TEXT("meminfo", 0444, show_meminfo),
 	PROC_TEXT("cpuinfo", 0444, show_cpuinfo),

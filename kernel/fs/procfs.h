@@ -87,7 +87,7 @@ int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 /* --- proc_ns.c ---------------------------------------------------------------------------------------------------------------------------- */
-#define PROC_NS_NR 9
+#define PROC_NS_NR 10
 extern const struct proc_entry proc_ns_dir[PROC_NS_NR];
 int proc_may_list_ns(const struct proc_node *n);
 /* e->data: enum idmap_which */

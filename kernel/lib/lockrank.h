@@ -18,6 +18,7 @@ enum lock_rank {
 	RANK_PIPE,           /* pipe->lock; two pipes by address */
 	RANK_MMAP,           /* mm->mmap_lock: anything above may fault on user memory while held */
 	RANK_TRUNCATE,       /* address_space truncation against fill */
+	RANK_CGROUP,         /* the tree of control groups and what is set there */
 	RANK_KTHREAD,
 	RANK_SLEEP_LAST = 31,
 	/* spinlocks */

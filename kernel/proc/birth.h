@@ -7,7 +7,7 @@
 /* Rows of the step table (steps.c), top to bottom as copy_process() walks them. */
 enum birth_step {
 	BSTEP_CREDS, BSTEP_LIMITS, BSTEP_SCHED, BSTEP_SEMUNDO, BSTEP_FILES, BSTEP_FS, BSTEP_SIGHAND, BSTEP_SIGNAL, BSTEP_MM,
-	BSTEP_NAMESPACES, BSTEP_IO, BSTEP_THREAD, BSTEP_PID, BSTEP_PIDFD, BSTEP_COUNT
+	BSTEP_NAMESPACES, BSTEP_IO, BSTEP_THREAD, BSTEP_PID, BSTEP_PIDFD, BSTEP_CGROUP, BSTEP_COUNT
 };
 
 /* One step of the birth, as the record keeps it. */

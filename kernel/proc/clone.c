@@ -13,6 +13,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
+#include "proc/cgroup.h"
 #include "proc/ns.h"
 #include "proc/ptrace.h"
 #include "proc/seccomp.h"
@@ -141,7 +142,11 @@ static int publish(struct task *child, struct birth *b)
 	struct pid *pid = child->thread_pid;
 	spin_lock(&tasklist_lock);
 	u64 flags = spin_lock_irqsave(&me->sighand->lock);
-	int err = pid->numbers[pid->level].ns->no_new ? -ENOMEM : unlikely(fatal_signal_pending()) ? -EINTR : 0;
+	/* Nothing to do for a birth in the root group: the usual one. */
+	bool grouped = unlikely(!cgroup_in_root(me) || !cgroup_in_root(child) || (b->args->flags & (CLONE_INTO_CGROUP | CLONE_NEWCGROUP)));
+	int err = grouped ? cgroup_can_fork(b->cgroup) : 0;
+	if (!err)
+		err = pid->numbers[pid->level].ns->no_new ? -ENOMEM : unlikely(fatal_signal_pending()) ? -EINTR : 0;
 	if (!err) {
 		/* committed: nothing below can fail */
 		choose_parent(child, b->args);
@@ -155,6 +160,8 @@ static int publish(struct task *child, struct birth *b)
 		attach_pid(child, PIDTYPE_PID, pid);
 		nr_threads_total++;
 		total_forks++;
+		if (grouped)
+			cgroup_fork(child, b->cgroup, b->args->flags);
 	}
 	list_del(&b->collector.node);
 	spin_unlock_irqrestore(&me->sighand->lock, flags);
@@ -202,6 +209,8 @@ static int copy_process(struct birth *b, struct task **out)
 		free_unborn(child);
 		return err;
 	}
+	if (unlikely(b->cgroup))
+		cgroup_leave_fork(b->cgroup);
 	if (b->plan.mode[BSTEP_PIDFD] != STEP_NONE)
 		fd_install(b->pidfd, b->pidfd_file);
 	child->birth.total_ns = clock_mono() - child->birth.start;
@@ -222,7 +231,13 @@ static bool wait_for_vfork_done(struct task *child, struct completion *done)
 		since = clock_mono();
 		trace_vfork_wait(child->tid);
 	}
+	/* A control group that is to be frozen need not wait for who waits. */
+	bool grouped = !cgroup_in_root(current);
+	if (unlikely(grouped))
+		cgroup_enter_frozen();
 	bool completed = !wait_for_completion_killable(done);
+	if (unlikely(grouped))
+		cgroup_leave_frozen(true);
 	if (unlikely(since))
 		trace_vfork_done(child->tid, since);
 	spin_lock(&child->alloc_lock);

@@ -83,6 +83,7 @@ int decode_clone3(const struct clone3_block *b, const s32 *set_tid, struct kerne
 		.exit_signal = (s32)b->exit_signal,
 		.stack = b->stack ? b->stack + b->stack_size : 0,
 		.tls = b->tls,
+		.cgroup = (s32)b->cgroup,
 		.set_tid = b->set_tid_size ? set_tid : NULL,
 		.set_tid_size = b->set_tid_size,
 		.call = BIRTH_CLONE3,
@@ -126,15 +127,10 @@ static int check_combinations(const struct kernel_clone_args *a, const struct cl
 	return 0;
 }
 
-/* What Pando has not built is refused as Linux refuses what was not configured. */
-static int check_built(const struct kernel_clone_args *a) { return a->flags & CLONE_INTO_CGROUP ? -EINVAL : 0; }
-
 int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller *c, struct clone_plan *plan)
 {
 	u64 f = a->flags;
 	int err = check_combinations(a, c);
-	if (!err)
-		err = check_built(a);
 	if (err)
 		return err;
 	*plan = (struct clone_plan){ .mode = {
@@ -152,6 +148,7 @@ int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller
 		[BSTEP_THREAD] = a->fn ? STEP_FRESH : STEP_COPY,
 		[BSTEP_PID] = STEP_FRESH,
 		[BSTEP_PIDFD] = f & CLONE_PIDFD ? STEP_FRESH : STEP_NONE,
+		[BSTEP_CGROUP] = f & CLONE_INTO_CGROUP ? STEP_FRESH : STEP_NONE,
 	} };
 	return 0;
 }

@@ -15,6 +15,7 @@ struct kernel_clone_args {
 	s32 exit_signal;
 	u64 stack;           /* the child's sp, 0 = the parent's */
 	u64 tls;
+	s32 cgroup;          /* CLONE_INTO_CGROUP: descriptor */
 	const s32 *set_tid; u64 set_tid_size;
 	u8 call;             /* enum birth_call */
 	bool kthread;        /* never runs in user mode */

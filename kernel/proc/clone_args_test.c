@@ -146,11 +146,14 @@ static void test_combinations(void **state)
 	assert_int_equal(make_clone_plan(&a, &root, &p), -EINVAL);
 }
 
-static void test_what_is_not_built_is_refused(void **state)
+static void test_into_cgroup(void **state)
 {
 	(void)state;
 	struct clone_plan p;
-	assert_int_equal(plan_flags(CLONE_INTO_CGROUP, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_INTO_CGROUP, &user, &p), 0);
+	assert_int_equal(p.mode[BSTEP_CGROUP], STEP_FRESH);
+	assert_int_equal(plan_flags(0, &user, &p), 0);
+	assert_int_equal(p.mode[BSTEP_CGROUP], STEP_NONE);
 }
 
 static void test_namespaces(void **state)
@@ -220,7 +223,7 @@ int main(void)
 		cmocka_unit_test(test_clone3_block_rules),
 		cmocka_unit_test(test_clone3_stack_is_its_top),
 		cmocka_unit_test(test_combinations),
-		cmocka_unit_test(test_what_is_not_built_is_refused),
+		cmocka_unit_test(test_into_cgroup),
 		cmocka_unit_test(test_namespaces), cmocka_unit_test(test_plan_modes),
 		cmocka_unit_test(test_kernel_threads),
 	};

@@ -14,6 +14,7 @@
 
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
+#include "proc/cgroup.h"
 #include "proc/coredump.h"
 #include "proc/ns.h"
 #include "proc/ptrace.h"
@@ -265,6 +266,8 @@ struct task *unpublish_task(struct task *t)
 	nr_threads_total--;
 	pidfd_notify(t);
 	detach_pid(t, PIDTYPE_PID);
+	if (unlikely(!cgroup_in_root(t)))
+		cgroup_release(t);
 	if (last) {
 		detach_pid(t, PIDTYPE_TGID);
 		detach_pid(t, PIDTYPE_PGID);
@@ -352,6 +355,8 @@ static void exit_notify(struct task *t, bool group_dead)
 	if (group_dead)
 		kill_orphaned_pgrp(t->group_leader, NULL);
 	t->exit_state = EXIT_ZOMBIE;
+	if (unlikely(!cgroup_in_root(t)))
+		cgroup_exit(t);
 	bool autoreap = true;
 	if (unlikely(t->ptrace)) {
 		/* The tracer reaps; the parent hears afterwards, if it is another. */

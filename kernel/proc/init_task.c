@@ -4,6 +4,7 @@
  */
 #include <linux/resource.h>
 
+#include "proc/cgroup.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
 #include "vfs/file.h"
@@ -81,6 +82,7 @@ struct task init_task = {
 	.timer_slack_ns = 50000,
 	.default_timer_slack_ns = 50000,
 	.birth = { .call = BIRTH_BOOT },
+	.cgroup = &root_cgroup,
 	.work = LIST_HEAD_INIT(init_task.work),
 	.pi_owned = LIST_HEAD_INIT(init_task.pi_owned),
 	.dead_node = LIST_HEAD_INIT(init_task.dead_node),

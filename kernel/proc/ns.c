@@ -13,6 +13,7 @@ const struct ns_ops *const ns_kinds[NS_KINDS] = {
 	[NS_UTS] = &uts_ns_ops,
 	[NS_IPC] = &ipc_ns_ops,
 	[NS_PID] = &pid_ns_ops,
+	[NS_CGROUP] = &cgroup_ns_ops,
 	[NS_NET] = &net_ns_ops,
 	[NS_TIME] = &time_ns_ops,
 	[NS_USER] = &user_ns_ops,

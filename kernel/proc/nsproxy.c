@@ -4,6 +4,7 @@
  * decides which error is seen: mnt, uts, ipc, pid, cgroup, net, time.
  */
 #include "mm/slab.h"
+#include "proc/cgroup.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
 #include "vfs/mount.h"
@@ -14,6 +15,7 @@ struct nsproxy init_nsproxy = {
 	.uts = &init_uts_ns,
 	.ipc = &init_ipc_ns,
 	.pid = &init_pid_ns,
+	.cgroup = &init_cgroup_ns,
 	.net = &init_net_ns,
 	.time = &init_time_ns,
 	.time_for_children = &init_time_ns,
@@ -64,8 +66,6 @@ static int fill_slot(u32 i, u64 flags, struct user_namespace *owner, struct fs_c
 
 int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *fs, struct nsproxy **out)
 {
-	if (flags & CLONE_NEWCGROUP)
-		return -EINVAL; /* not built: as a kernel without them */
 	struct nsproxy *p = kzalloc(sizeof(*p));
 	int err = p ? 0 : -ENOMEM;
 	for (u32 i = 0; i < ARRAY_SIZE(slots) && !err; i++)

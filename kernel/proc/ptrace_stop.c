@@ -8,6 +8,7 @@
 #include "proc/ptrace.h"
 
 #include "arch/x86_64/hooks.h"
+#include "proc/cgroup.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
 #include "proc/seccomp.h"
@@ -62,7 +63,9 @@ static int ptrace_stop(int code, int why, u64 message, struct ksiginfo *info, u6
 	jobctl_clear_trapping(t);
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 	tell_parents(why, group_stopped);
+	cgroup_enter_frozen();
 	schedule();
+	cgroup_leave_frozen(true);
 	spin_lock_irqsave(&t->sighand->lock);
 	code = t->exit_code;
 	t->last_siginfo = NULL;

@@ -200,7 +200,7 @@ int dequeue_synchronous(struct ksiginfo *info)
 
 static bool has_pending(const struct task *t)
 {
-	return (t->jobctl & JOBCTL_PENDING_MASK) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
+	return (t->jobctl & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
 }
 
 void recalc_sigpending_task(struct task *t)

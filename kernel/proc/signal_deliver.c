@@ -12,6 +12,7 @@
 #include <asm/unistd_64.h>
 
 #include "arch/x86_64/hooks.h"
+#include "proc/cgroup.h"
 #include "proc/coredump.h"
 #include "proc/ptrace.h"
 #include "proc/rseq.h"
@@ -122,8 +123,23 @@ static bool do_signal_stop(int sig, u64 f)
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 	if (told)
 		notify_parent_stop(CLD_STOPPED);
+	cgroup_enter_frozen();
 	schedule();
 	return true;
+}
+
+/* The control group is to be frozen: sleeps until that is over or there is something that goes first. => S, with the interrupt flags f; released */
+static void freezer_trap(u64 f)
+{
+	struct task *t = current;
+	/* Under S, so that who thaws or kills, with S too, finds the state set and wakes us. Signals that came are looked at after the thaw. */
+	set_current_state(TASK_INTERRUPTIBLE);
+	atomic_and(&t->flags, ~(u32)TIF_SIGPENDING);
+	spin_unlock_irqrestore(&t->sighand->lock, f);
+	cgroup_enter_frozen();
+	schedule();
+	if (READ_ONCE(t->flags) & TIF_NOTIFY)
+		task_work_run();
 }
 
 static bool own_pgrp_orphaned(void)
@@ -141,6 +157,8 @@ static void die_of(int sig, const struct ksiginfo *info) __noreturn;
 static void die_of(int sig, const struct ksiginfo *info)
 {
 	current->pf |= PF_SIGNALED;
+	if (unlikely(current->frozen))
+		cgroup_leave_frozen(true);
 	if (info && sig_in(sig, SIGSET_CORE))
 		do_coredump(sig, info);
 	do_group_exit(sig);
@@ -197,6 +215,15 @@ static enum taken take_one(struct ksignal *k, u64 f)
 	if (unlikely(t->jobctl & JOBCTL_TRAP_MASK)) {
 		ptrace_jobctl_trap(f);
 		spin_unlock_irqrestore(&t->sighand->lock, f);
+		return TAKEN_RELOCK;
+	}
+	if (unlikely(t->jobctl & JOBCTL_TRAP_FREEZE)) {
+		freezer_trap(f);
+		return TAKEN_RELOCK;
+	}
+	if (unlikely(t->frozen)) {
+		spin_unlock_irqrestore(&t->sighand->lock, f);
+		cgroup_leave_frozen(false);
 		return TAKEN_RELOCK;
 	}
 	bool shared = false;

@@ -16,6 +16,7 @@
  *   thread      -                 registers, FPU / start fn   -         (the stack goes when the scheduler is done with it)
  *   pid         -                 fresh number                (publish and unpublish, under tasklist_lock)
  *   pidfd       -                 fresh descriptor            -
+ *   cgroup      -                 another group               (counted by publish and unpublish, under tasklist_lock)
  *
  * The mm leaves first at exit, so a vfork parent or a joiner may run before the files are closed; files are closed before the parent is told.
  */
@@ -26,6 +27,7 @@
 #include <linux/sched.h>
 
 #include "lib/string.h"
+#include "proc/cgroup.h"
 #include "proc/rseq.h"
 #include "mm/slab.h"
 #include "uapi/newer.h"
@@ -411,6 +413,12 @@ static void put_pidfd(struct task *t, struct birth *b)
 	file_put(b->pidfd_file);
 }
 
+/* --- control group -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Only with CLONE_INTO_CGROUP; who stays in the creator's group is counted by publish(). The tree stands still until the child is there. */
+static int copy_cgroup(struct task *child, struct birth *b) { return cgroup_enter_fork(b->args->cgroup, b->args->flags & CLONE_THREAD, &b->cgroup); }
+static void put_cgroup(struct task *t, struct birth *b) { cgroup_leave_fork(b->cgroup); }
+
 /* --- the table -------------------------------------------------------------------------------------------------------------------------- */
 
 const struct birth_row birth_steps[BSTEP_COUNT] = {
@@ -428,6 +436,7 @@ const struct birth_row birth_steps[BSTEP_COUNT] = {
 	[BSTEP_THREAD] = { "thread", copy_thread, NULL, 0 },
 	[BSTEP_PID] = { "pid", copy_pid, put_pid, 0 },
 	[BSTEP_PIDFD] = { "pidfd", copy_pidfd, put_pidfd, 0 },
+	[BSTEP_CGROUP] = { "cgroup", copy_cgroup, put_cgroup, 0 },
 };
 
 const char *birth_step_name(u32 step) { return step < BSTEP_COUNT ? birth_steps[step].name : NULL; }

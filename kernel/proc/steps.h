@@ -14,6 +14,7 @@ struct birth {
 	struct multiprocess_signals collector;
 	struct file *pidfd_file;
 	int pidfd;
+	struct cgroup *cgroup; /* CLONE_INTO_CGROUP: where to, with cgroup_mutex held */
 	u32 trace_event; /* PTRACE_EVENT_* that the tracer wants of this birth, or 0 */
 	u32 failed_step; /* where it is; for the trace: of the last failure */
 	/* while births are traced */

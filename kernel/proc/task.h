@@ -81,6 +81,7 @@ static inline struct ksigaction *sighand_action(struct sighand *s, int sig)
 #define SIGNAL_UNKILLABLE 64u     /* init */
 
 struct tty;
+struct cgroup;
 struct sem_undo_list;
 struct cpu_times { u64 utime, stime; };
 
@@ -187,6 +188,8 @@ struct task {
 	} restart;
 	struct birth_record birth;   /* I */
 	void *kthread;               /* I: struct kthread of kernel threads */
+	struct cgroup *cgroup;       /* T: its control group; counted unless that is the root */
+	bool frozen;                 /* T: counted in cgroup->nr_frozen */
 	struct list_head work;       /* alloc_lock: task work, with TIF_NOTIFY */
 	struct sem_undo_list *sem_undo; /* o: what SEM_UNDO operations take back at the end, NULL = nothing yet (ipc/sem_undo.c) */
 	u64 io_read, io_written, syscr, syscw; /* o */
@@ -220,6 +223,7 @@ struct task {
 #define JOBCTL_TRAPPING BIT(21)    /* on its way from TASK_STOPPED to TASK_TRACED: its tracer's attach waits for that */
 #define JOBCTL_LISTENING BIT(22)   /* PTRACE_LISTEN: in TASK_TRACED, but shows as running to its tracer */
 #define JOBCTL_FROZEN BIT(23)      /* its tracer works on it: SIGKILL waits that long */
+#define JOBCTL_TRAP_FREEZE BIT(24) /* its control group is to be frozen: it sleeps on its way to user mode */
 #define JOBCTL_TRAP_MASK (JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY)
 #define JOBCTL_PENDING_MASK (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK)
 

@@ -34,8 +34,6 @@ extern atomic64_t nr_files, nr_inodes, nr_mounts, nr_supers;
 void inode_init(void);
 
 /* --- permissions: perm.c ------------------------------------------------------------------------------------------------------------------ */
-/* inode_permission for other credentials than current's (access(2)); file systems' permission op always sees current. */
-int inode_permission_cred(struct inode *i, int mask, const struct cred *c);
 /* A capability in the user namespace of c (of current), which must have names for the owner and the group of i. */
 bool cred_capable_over(const struct cred *c, const struct inode *i, int cap);
 bool capable_over(const struct inode *i, int cap);

@@ -45,6 +45,19 @@ static int put_on(struct mount *m, const struct path *target)
 	return S_ISLNK(m->root->inode->mode) ? -EINVAL : mount_graft(m, target, false);
 }
 
+static int create_at_root(struct super *sb, const char *source, u32 flags, struct mount **out)
+{
+	struct dentry *root;
+	if (likely(!sb->type->root))
+		return mount_create(sb, sb->root, source, flags, out);
+	int err = sb->type->root(sb, &root);
+	if (err)
+		return err;
+	err = mount_create(sb, root, source, flags, out);
+	dentry_put(root);
+	return err;
+}
+
 int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data)
 {
 	struct fs_type *t = filesystem_find(type);
@@ -61,7 +74,7 @@ int mount_new(const char *source, const struct path *target, const char *type, u
 	if (mount_too_revealing(sb, &flags, &locked))
 		err = -EPERM;
 	if (!err)
-		err = mount_create(sb, sb->root, source, flags, &m);
+		err = create_at_root(sb, source, flags, &m);
 	super_put(sb);
 	if (err)
 		return err;

@@ -128,7 +128,11 @@ int mountinfo_line(struct mount *m, const struct path *root, char *buf, size_t s
 		/* The part of the file system that is mounted: "/" but for bind mounts. */
 		char *part = kmalloc(PATH_MAX);
 		struct path in_sb = { NULL, m->root };
-		char *r = part ? path_text(&in_sb, part, PATH_MAX) : NULL;
+		char *r = part;
+		if (part && m->sb->ops && m->sb->ops->show_root)
+			m->sb->ops->show_root(m->root, part, PATH_MAX);
+		else if (part)
+			r = path_text(&in_sb, part, PATH_MAX);
 		n += put_escaped(buf + n, size - (size_t)n, r ? r : "/");
 		kfree(part);
 		PUT(" ");

@@ -137,6 +137,8 @@ struct super_ops {
 	void (*free)(struct super *sb); /* after the last inode went: for what eviction still needs */
 	/* Options beyond the mount flags for /proc/mounts, e.g. ",size=64k"; length written. NULL = none. */
 	int (*show_options)(struct super *sb, char *buf, size_t size);
+	/* The root of a mount for /proc/PID/mountinfo, as current sees it. NULL = its path in the file system. */
+	int (*show_root)(struct dentry *root, char *buf, size_t size);
 	int (*remount)(struct super *sb, const char *data); /* new options: 0 or -EINVAL. NULL = there are none to change */
 };
 struct fs_type {
@@ -146,6 +148,8 @@ struct fs_type {
 	bool revealing; /* ... only if a mount of it that hides nothing is in sight already */
 	/* Makes (or shares) a superblock with sb->root set. `data` = mount options text or NULL. */
 	int (*mount)(const struct fs_type *t, const char *source, const char *data, struct super **out);
+	/* The directory that a mount shows first, with a reference. NULL = the superblock's root. 0 or -errno */
+	int (*root)(struct super *sb, struct dentry **out);
 	/* Whose privilege a mount of it takes, with `userns`. NULL = current's user namespace. */
 	struct user_namespace *(*owner)(void);
 	struct list_head node;
@@ -236,6 +240,8 @@ int path_name_get(uaddr_t uname, char **out);
 void path_name_put(char *name);
 /* mask of 4 read 2 write 1 execute against inode i for current's fsuid/fsgid and capabilities. 0 or -EACCES / -EROFS. */
 int inode_permission(struct inode *i, int mask);
+/* inode_permission for other credentials than current's (access(2)); file systems' permission op always sees current. */
+int inode_permission_cred(struct inode *i, int mask, const struct cred *c);
 /* The path as text, relative to current's root (to the root of its mounts, if it does not lead there); " (deleted)" suffix. Returns the start within buf, or
  * NULL when it does not fit. */
 char *path_text(const struct path *p, char *buf, size_t size);
