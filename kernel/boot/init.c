@@ -9,6 +9,7 @@
 #include "boot/boot.h"
 #include "drivers/virtio/virtio.h"
 #include "fs/cgroupfs.h"
+#include "fs/binfmt_misc.h"
 #include "fs/devpts.h"
 #include "fs/devtmpfs.h"
 #include "fs/initramfs.h"
@@ -135,6 +136,7 @@ static const struct boot_row late_order[] = {
 	{ "CPUs", start_cpus },
 	{ "devtmpfs", devtmpfs_init },
 	{ "procfs", procfs_init },
+	{ "binfmt_misc", binfmt_misc_init },
 	{ "sysfs", sysfs_init },
 	{ "cgroup2", cgroupfs_init },
 	{ "tracefs", tracefs_init },

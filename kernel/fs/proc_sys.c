@@ -304,6 +304,7 @@ static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), 
 static const struct proc_entry fs_dir[] = {
 	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
 	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), SETTING("suid_dumpable", suid_dumpable, 0, 2),
+	{ .name = "binfmt_misc", .mode = S_IFDIR | 0555 }, /* for the file system of that name */
 	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
 	{ .name = "mqueue", .mode = S_IFDIR | 0555, .dir = proc_mqueue_dir, .nr = PROC_MQUEUE_NR },
 };

@@ -1,14 +1,10 @@
 /*
- * Credentials. Entry points: cred_prepare, cred_commit, cred_put, cred_for_exec. Accounts: account.c.
+ * Credentials. Entry points: cred_prepare, cred_commit, cred_put. Accounts: account.c; execve's: exec_cred.c.
  * A cred is constant once a task has it: whoever changes credentials makes a private copy, changes that, and commits it. So fork only takes a
  * reference. Others read a task's cred under its alloc_lock.
  */
 #include "vfs/cred.h"
 
-#include <linux/prctl.h>
-#include <linux/resource.h>
-#include <linux/securebits.h>
-#include <linux/stat.h>
 
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -91,68 +87,6 @@ void cred_commit(struct cred *c)
 	t->cred = c;
 	spin_unlock(&t->alloc_lock);
 	cred_put(old);
-}
-
-/* --- execve ----------------------------------------------------------------------------------------------------------------------------- */
-
-/* The set-id bits, where they count. True when one changed an id. */
-static void apply_set_id(struct cred *c, const struct inode *inode)
-{
-	/* Ids that the namespace has no name for are nobody here. */
-	if (uid_in(c->user_ns, inode->uid) == NO_ID || gid_in(c->user_ns, inode->gid) == NO_ID)
-		return;
-	if (inode->mode & S_ISUID)
-		c->euid = inode->uid;
-	if ((inode->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
-		c->egid = inode->gid;
-}
-
-/* spec/exec.md 7, the root rule. *effective: the new program starts with its capabilities on. */
-static void apply_root_rule(struct cred *c, const struct cred *old, bool *effective)
-{
-	c->cap_permitted = c->cap_ambient;
-	*effective = false;
-	if (c->securebits & (1u << SECURE_NOROOT))
-		return;
-	u32 root = make_uid(c->user_ns, 0);
-	if (root == NO_ID)
-		return;
-	if (c->euid == root || c->uid == root)
-		c->cap_permitted = old->cap_bset | old->cap_inheritable;
-	if (c->euid == root)
-		*effective = true;
-}
-
-int cred_for_exec(struct inode *inode, bool nosuid, bool unsafe, struct cred **out, bool *secure)
-{
-	const struct cred *old = current->cred;
-	struct cred *c;
-	bool effective;
-	int err = cred_prepare(&c);
-	if (err)
-		return err;
-	bool no_new_privs = task_no_new_privs(current);
-	if (!nosuid && !no_new_privs)
-		apply_set_id(c, inode);
-	bool ids_change = c->euid != old->uid || c->egid != old->gid;
-	if (ids_change)
-		c->cap_ambient = 0;
-	apply_root_rule(c, old, &effective);
-	bool gains = c->cap_permitted & ~old->cap_permitted;
-	if ((ids_change || gains) && (unsafe || no_new_privs)) {
-		if (!ns_capable(c->user_ns, CAP_SETUID) || no_new_privs) {
-			c->euid = c->uid;
-			c->egid = c->gid;
-		}
-		c->cap_permitted &= old->cap_permitted;
-	}
-	c->suid = c->fsuid = c->euid;
-	c->sgid = c->fsgid = c->egid;
-	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
-	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
-	*secure = ids_change || (c->uid != make_uid(c->user_ns, 0) && (effective || (c->cap_permitted & ~c->cap_ambient)));
-	*out = c;
-	return 0;
 }
 
 void cred_counts(u32 *creds, u32 *accounts)

@@ -17,6 +17,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/exec_misc.h"
 #include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
@@ -71,10 +72,33 @@ static int name_program(struct exec *e, int dirfd, char *path)
 	return 0;
 }
 
+/* `interp` (allocated, taken over), open as f, is the next file under examination. The one that names it is kept when the program is to have it. */
+static int use_interp(struct exec *e, char *interp, struct file *f, bool keep)
+{
+	if (e->interp != e->path)
+		kfree(e->interp);
+	e->interp = interp;
+	if (trace_on(exec_interp))
+		trace_exec_interp(0, interp);
+	if (keep && e->executable) {
+		drop_file(&f);
+		return -ENOEXEC;
+	}
+	if (keep) {
+		file_allow_write(e->file);
+		e->executable = e->file;
+		e->file = NULL;
+	}
+	drop_file(&e->file);
+	e->file = f;
+	return 0;
+}
+
 /* The file is a script: rewrites the arguments, opens the interpreter. 0, -ENOEXEC (no script), or the error. */
 static int run_script(struct exec *e)
 {
 	struct exec_script s;
+	struct file *f;
 	int err = exec_script_parse(e->head, &s);
 	if (err)
 		return err;
@@ -94,29 +118,67 @@ static int run_script(struct exec *e)
 	}
 	if (!err)
 		err = exec_push_arg(e, interp);
-	if (e->interp != e->path)
-		kfree(e->interp);
-	e->interp = interp;
-	if (trace_on(exec_interp))
-		trace_exec_interp(0, interp);
-	struct file *f;
 	if (!err)
 		err = file_open_exec(AT_FDCWD, interp, 0, &f);
-	if (err)
-		return err;
-	drop_file(&e->file);
-	e->file = f;
+	if (!err)
+		return use_interp(e, interp, f, false);
+	kfree(interp);
+	return err;
+}
+
+/* The interpreter of a registered format, open for execution. */
+static int open_misc_interp(const struct misc_format *m, struct file **out)
+{
+	if (!m->file)
+		return file_open_exec(AT_FDCWD, m->interpreter, 0, out);
+	file_get(m->file);
+	file_deny_write_again(m->file);
+	*out = m->file;
 	return 0;
 }
 
-/* Follows scripts to a program and plans it. 0 or -errno. */
+/* A registered format: the same with the format's interpreter. 0, 1 (none), or the error. */
+static int run_misc(struct exec *e)
+{
+	struct file *f;
+	struct misc_format *m = READ_ONCE(misc_enabled) ? misc_match(e->head, e->interp) : NULL;
+	if (!m)
+		return 1;
+	int err = e->path_inaccessible ? -ENOENT : 0;
+	if (!err && (m->flags & MISC_KEEP_ARGV0))
+		e->keep_argv0 = true;
+	else if (!err)
+		exec_drop_arg0(e);
+	if (!err)
+		err = exec_push_arg(e, e->interp);
+	if (!err)
+		err = exec_push_arg(e, m->interpreter);
+	char *interp = err ? NULL : kstrdup(m->interpreter);
+	if (!err)
+		err = interp ? open_misc_interp(m, &f) : -ENOMEM;
+	if (err) {
+		kfree(interp);
+	} else {
+		if (m->flags & MISC_CREDENTIALS)
+			e->creds_of_executable = true;
+		err = use_interp(e, interp, f, m->flags & MISC_OPEN_BINARY);
+	}
+	misc_put(m);
+	return err;
+}
+
+/* Follows scripts and registered formats to a program and plans it. 0 or -errno. */
 static int find_program(struct exec *e)
 {
 	for (int n = 0; n < MAX_FILES; n++) {
 		int err = read_head(e);
 		if (err)
 			return err;
-		err = run_script(e);
+		err = unlikely(READ_ONCE(misc_formats)) ? run_misc(e) : 1;
+		if (err < 0)
+			return err;
+		if (err)
+			err = run_script(e);
 		if (err == -ENOEXEC) {
 			e->unreadable = inode_permission(e->file->inode, 4) != 0;
 			return exec_plan_elf(e);
@@ -156,7 +218,8 @@ static bool no_setid(const struct path *p)
 static int choose_identity(struct exec *e)
 {
 	struct task *t = current;
-	int err = cred_for_exec(e->file->inode, no_setid(&e->file->path), e->unsafe, &e->cred, &e->secure);
+	const struct file *of = e->creds_of_executable ? e->executable : e->file;
+	int err = cred_for_exec(of->inode, no_setid(&of->path), e->unsafe, &e->cred, &e->secure);
 	if (err)
 		return err;
 	const struct cred *c = e->cred, *old = t->cred;
@@ -179,6 +242,8 @@ static void free_exec(struct exec *e)
 		e->file = NULL;
 	}
 	drop_file(&e->file);
+	if (e->executable)
+		file_put(e->executable);
 	if (e->mm)
 		mm_put_user(e->mm);
 	if (e->cred)

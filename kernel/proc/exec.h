@@ -50,6 +50,10 @@ struct exec {
 	bool committed;            /* past the point of no return */
 	bool unsafe;               /* the fs context is shared with another process */
 	bool secure;               /* AT_SECURE */
+	bool keep_argv0;           /* AT_FLAGS: the interpreter's arguments include the original argv[0] (binfmt_misc) */
+	bool creds_of_executable;  /* set-id bits and capabilities are those of `executable` */
+	struct file *executable;   /* what the program is to interpret, handed over as AT_EXECFD, or NULL */
+	u32 execfd_slot;           /* words from the auxiliary vector's start to AT_EXECFD's value */
 	bool randomize;
 	struct cred *cred;         /* the new credentials until they are committed */
 	struct rlimit_pair rlim_stack; /* as it was at the start */

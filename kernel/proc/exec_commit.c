@@ -246,6 +246,18 @@ static void clear_in_exec(void)
 	spin_unlock(&fs->lock);
 }
 
+/* AT_EXECFD: the descriptor, in the vector on the new stack and in its copy. 0, -EMFILE, -ENOMEM, -EFAULT. => the new memory is current's */
+static int give_executable(struct exec *e)
+{
+	int fd = fd_install_new(e->executable, false);
+	e->executable = NULL;
+	if (fd < 0)
+		return fd;
+	u64 pointers = 1 + e->args.argv.n + 1 + e->args.envp.n + 1;
+	current->mm->auxv[e->execfd_slot] = (u64)fd;
+	return put_user((u64)fd, e->sp + (pointers + e->execfd_slot) * sizeof(u64));
+}
+
 int exec_commit(struct exec *e)
 {
 	struct task *t = current;
@@ -258,7 +270,7 @@ int exec_commit(struct exec *e)
 		err = unshare_sighand();
 	if (err)
 		return err;
-	/* committed: nothing below can fail */
+	/* committed: nothing below can fail, but for the descriptor that binfmt_misc hands over */
 	e->mm->exe = e->file;
 	file_get(e->file);
 	switch_mm(e);
@@ -272,5 +284,5 @@ int exec_commit(struct exec *e)
 	reset_signals();
 	set_identity(e);
 	t->signal->rlim.r[3 /* RLIMIT_STACK */] = e->rlim_stack;
-	return 0;
+	return unlikely(e->executable) ? give_executable(e) : 0;
 }

@@ -4,6 +4,7 @@
  * known they are named by their distance from the top. Limits: exec.md 3; final layout: exec.md 6.3.
  */
 #include <linux/auxvec.h>
+#include <linux/binfmts.h>
 #include <linux/resource.h>
 
 #include "lib/log.h"
@@ -292,9 +293,10 @@ static u64 *aux(u64 *p, u64 type, u64 value)
 }
 
 /* The vector in Linux's order. `random`, `platform`: addresses. Returns its end. */
-static u64 *fill_auxv(const struct exec *e, u64 *p, u64 random, u64 platform)
+static u64 *fill_auxv(struct exec *e, u64 *p, u64 random, u64 platform)
 {
 	const struct cred *c = e->cred;
+	const u64 *start = p;
 	if (e->mm->vdso)
 		p = aux(p, AT_SYSINFO_EHDR, e->mm->vdso);
 	p = aux(p, AT_MINSIGSTKSZ, sigframe_max_size());
@@ -305,7 +307,7 @@ static u64 *fill_auxv(const struct exec *e, u64 *p, u64 random, u64 platform)
 	p = aux(p, AT_PHENT, EXEC_PHDR_SIZE);
 	p = aux(p, AT_PHNUM, e->plan.phnum);
 	p = aux(p, AT_BASE, e->interp_bias);
-	p = aux(p, AT_FLAGS, 0);
+	p = aux(p, AT_FLAGS, e->keep_argv0 ? AT_FLAGS_PRESERVE_ARGV0 : 0);
 	p = aux(p, AT_ENTRY, e->plan.entry + e->bias);
 	p = aux(p, AT_UID, c->uid);
 	p = aux(p, AT_EUID, c->euid);
@@ -316,6 +318,11 @@ static u64 *fill_auxv(const struct exec *e, u64 *p, u64 random, u64 platform)
 	p = aux(p, AT_HWCAP2, arch_hwcap2());
 	p = aux(p, AT_EXECFN, e->stack_top - e->args.execfn);
 	p = aux(p, AT_PLATFORM, platform);
+	/* The number is known once the caller's descriptors are closed: exec_commit(). */
+	if (unlikely(e->executable)) {
+		e->execfd_slot = (u32)(p - start) + 1;
+		p = aux(p, AT_EXECFD, 0);
+	}
 	p = aux(p, AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE);
 	p = aux(p, AT_RSEQ_ALIGN, RSEQ_ALIGN);
 	return aux(p, AT_NULL, 0);
@@ -335,7 +342,7 @@ static int write_tables(struct exec *e, u64 low)
 	static const char platform_name[] = "x86_64";
 	struct exec_args *a = &e->args;
 	u64 platform = low - sizeof(platform_name), random = platform - 16;
-	u64 aux_words = 2 * (u64)(AUX_PAIRS + (e->mm->vdso != 0));
+	u64 aux_words = 2 * (u64)(AUX_PAIRS + (e->mm->vdso != 0) + (e->executable != NULL));
 	u64 words = 1 + a->argv.n + 1 + a->envp.n + 1;
 	u64 sp = ALIGN_DOWN(ALIGN_DOWN(random, 16) - aux_words * 8 - words * 8, 16);
 	u64 size = low - sp;
@@ -370,7 +377,7 @@ int exec_build_stack(struct exec *e)
 		low -= arch_random() & 8191;
 	low = ALIGN_DOWN(low, 16);
 	/* What the tables take at most, so that a tiny RLIMIT_STACK does not leave them outside. */
-	u64 tables = 8UL * (a->argv.n + a->envp.n + 3 + 2 * (AUX_PAIRS + 1)) + 64;
+	u64 tables = 8UL * (a->argv.n + a->envp.n + 3 + 2 * (AUX_PAIRS + 2)) + 64;
 	u64 need = ALIGN_UP(e->stack_top - low + tables, PAGE_SIZE);
 	u64 strings = ALIGN_UP(a->used, PAGE_SIZE);
 	u64 want = min(strings + STACK_EXPAND, ALIGN_DOWN(e->rlim_stack.cur, PAGE_SIZE));

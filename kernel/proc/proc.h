@@ -142,7 +142,7 @@ void account_init(void);
 /* A private copy of current's credentials to change and commit / abandon. */
 int cred_prepare(struct cred **out);
 void cred_commit(struct cred *c);
-/* exec: new credentials for a file with these set-id bits; spec/exec.md 7. *secure = AT_SECURE. Not yet committed. */
+/* exec: new credentials for running this file; spec/exec.md 7. *secure = AT_SECURE. Not yet committed. 0, -ENOMEM, -EPERM, -EINVAL (exec_cred.c) */
 struct inode;
 int cred_for_exec(struct inode *inode, bool nosuid, bool unsafe, struct cred **out, bool *secure);
 void cred_init(void);

@@ -53,6 +53,8 @@ int inode_truncate(struct inode *i, u64 size)
 		a.valid |= ATTR_MODE;
 		a.mode = without_setid(i->mode);
 	}
+	if (!err && i->has_caps)
+		inode_drop_caps(i);
 	if (!err)
 		err = i->ops && i->ops->setattr ? i->ops->setattr(i, &a) : -EINVAL;
 	mutex_unlock(&i->lock);
@@ -150,6 +152,8 @@ static int chown_path(const struct path *p, u32 as_uid, u32 as_gid)
 	}
 	if (!err)
 		err = inode_setattr(i, &a);
+	if (!err && i->has_caps && !S_ISDIR(i->mode))
+		inode_drop_caps(i);
 	mutex_unlock(&i->lock);
 	return err;
 }

@@ -8,6 +8,8 @@
 #include "lib/types.h"
 #include "sched/sched.h"
 
+#define ALL_CAPS ((1UL << (CAP_LAST_CAP + 1)) - 1)
+
 struct user_account; /* counters of one uid in one user namespace: proc/account.c */
 struct user_namespace;
 extern struct user_namespace init_user_ns;

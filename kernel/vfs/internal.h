@@ -138,6 +138,8 @@ void touch_atime(struct mount *m, struct inode *i);
 /* Counts a writer: 0 or -ETXTBSY. */
 int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
+/* The file changes owner or content: its capabilities go. => inode lock */
+void inode_drop_caps(struct inode *i);
 int inode_deny_write(struct inode *i);
 
 /* --- files: file_table.c, open.c, fdtable.c ----------------------------------------------------------------------------------------------- */

@@ -37,6 +37,8 @@ void file_modified(struct file *f)
 	struct inode *i = f->inode;
 	u32 mode = i->mode;
 	i->mtime = i->ctime = clock_real();
+	if (unlikely(i->has_caps))
+		inode_drop_caps(i);
 	if (likely(!(mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
 		return;
 	mode &= ~(u32)S_ISUID;

@@ -1,4 +1,5 @@
 /* Extended attributes. Entry points: sys_setxattr ... sys_fremovexattr. */
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
@@ -61,6 +62,23 @@ static int may_xattr(const struct path *p, const char *name, int mask)
 	return inode_permission(i, mask);
 }
 
+/* Capabilities of a file: a header that says how long it is. As Linux: revisions 2 and 3 can be stored. */
+static bool caps_valid(const void *value, size_t size)
+{
+	u32 magic = 0;
+	if (size >= sizeof(magic))
+		memcpy(&magic, value, sizeof(magic));
+	u32 revision = magic & VFS_CAP_REVISION_MASK;
+	return (size == XATTR_CAPS_SZ_2 && revision == VFS_CAP_REVISION_2) || (size == XATTR_CAPS_SZ_3 && revision == VFS_CAP_REVISION_3);
+}
+
+void inode_drop_caps(struct inode *i)
+{
+	if (i->ops && i->ops->removexattr)
+		(void)i->ops->removexattr(i, XATTR_NAME_CAPS);
+	i->has_caps = false;
+}
+
 static long do_set(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size, u64 flags)
 {
 	char name[XATTR_NAME_MAX + 1];
@@ -79,9 +97,14 @@ static long do_set(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size, u6
 			return -ENOMEM;
 		err = copy_from_user(value, uvalue, size);
 	}
+	bool caps = !strcmp(name, XATTR_NAME_CAPS);
+	if (!err && caps && size && !caps_valid(value, size))
+		err = -EINVAL;
 	if (!err) {
 		mutex_lock(&i->lock);
 		err = may_xattr(&t->path, name, MAY_WRITE);
+		if (!err && caps)
+			i->has_caps = true;
 		if (!err)
 			err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, (int)flags) : -EOPNOTSUPP;
 		mutex_unlock(&i->lock);
