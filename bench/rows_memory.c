@@ -40,11 +40,11 @@ static void read_fault(void)
 /* A child writes to what it inherited. */
 static void cow_faults(void)
 {
-	area = touched(AREA);
+	area = touched(AREA, false);
 	at = 0;
 	pid_t pid = fork();
 	if (!pid) {
-		measure("cow_fault", write_fault, FAULTS, 1);
+		measure(write_fault, FAULTS, 1);
 		_exit(0);
 	}
 	reap(pid);
@@ -73,6 +73,7 @@ static void map_some(size_t size)
 		p[i] = 1;
 	munmap(p, size);
 }
+static void map_only(void) { munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096); }
 static void map_4k(void) { map_some(4096); }
 static void map_1m(void) { map_some(1 << 20); }
 
@@ -82,7 +83,8 @@ const struct row memory_rows[] = {
 	{ "cow_fault", cow_faults },
 	{ "file_read_fault", read_fault, FAULTS, 1, file_up, area_down },
 	{ "file_write_fault", write_fault, FAULTS, 1, file_up, area_down },
-	{ "map_touch_unmap_4KiB", map_4k, 300, 1 },
-	{ "map_touch_unmap_1MiB", map_1m, 10, 1 },
+	{ "map_unmap", map_only, 90, 1 },
+	{ "map_touch_unmap_4KiB", map_4k, 90, 1 },
+	{ "map_touch_unmap_1MiB", map_1m, 6, 1 },
 	{ NULL },
 };

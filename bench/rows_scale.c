@@ -1,6 +1,5 @@
 /* Rows that show how a birth's cost grows: with memory, mappings, open files, processes alive. The number is part of the row's name. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,203 +11,296 @@
 
 #include "rows.h"
 
-static void report_n(const char *what, int n, const char *unit, double v)
+/* What the row's `up` made: `size` bytes, of which every `unit`-th page is writable. */
+static char *area;
+static size_t size, unit = 4096;
+
+/* --- what is measured --------------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The fork call itself, in the parent. Rounds in which the child ran before the call returned (a kernel may let it, when the call took long) do not count,
+ * unless there are no others; then the shortest does.
+ */
+static void fork_call(void)
 {
-	char name[64];
-	snprintf(name, sizeof(name), "%s_%d%s", what, n, unit);
-	report(name, v);
-}
-
-static void measure_n(const char *what, int n, const char *unit, int rounds)
-{
-	char name[64];
-	snprintf(name, sizeof(name), "%s_%d%s", what, n, unit);
-	measure(name, fork_exit, rounds, 1);
-}
-
-/* --- memory ------------------------------------------------------------------------------------------------------------------------------- */
-
-/* `count` writes, `step` bytes apart. */
-static double write_some(char *p, int count, size_t step)
-{
-	double start = now();
-	for (int i = 0; i < count; i++)
-		p[(size_t)i * step] = 2;
-	return (now() - start) / count;
-}
-
-/* The first writes after a fork, in the parent while the child sleeps, then in the child of another fork while the parent waits. */
-static void first_writes(char *p, int mib, int count, size_t step, const char *what)
-{
-	char name[64], c;
-	int go[2];
-	if (pipe(go))
-		die("pipe");
-	pid_t pid = fork();
-	if (!pid) {
-		close(go[1]);
-		_exit(read(go[0], &c, 1) != 0);
-	}
-	snprintf(name, sizeof(name), "parent_%s_%dMiB", what, mib);
-	report(name, write_some(p, count, step));
-	close(go[0]);
-	close(go[1]);
-	reap(pid);
-	pid = fork();
-	if (!pid) {
-		snprintf(name, sizeof(name), "child_%s_%dMiB", what, mib);
-		report(name, write_some(p, count, step));
-		_exit(0);
-	}
-	reap(pid);
-}
-
-static void memory(int mib)
-{
-	char *p = mib ? touched((size_t)mib << 20) : NULL;
-	if (mib && !p)
-		return;
-	measure_n("fork_exit_wait", mib, "MiB", mib > 64 ? 5 : 20);
-	report_n("fork_call", mib, "MiB", fork_call(mib > 64 ? 3 : 20));
-	if (mib == 256) {
-		first_writes(p, mib, 1, 4096, "first_write");
-		first_writes(p, mib, 64, 4096, "near_writes");
-		first_writes(p, mib, 64, 4UL << 20, "spread_writes");
-	}
-	if (p)
-		munmap(p, (size_t)mib << 20);
-}
-
-static void memories(void)
-{
-	static const int sizes[] = { 0, 1, 16, 64, 256 };
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		memory(sizes[i]);
-}
-static void large_memory(void) { memory(1024); }
-
-/* --- mappings ----------------------------------------------------------------------------------------------------------------------------- */
-
-static void mappings(int n)
-{
-	/* Every second page has another protection, so that neighbours do not become one mapping. */
-	size_t size = (size_t)n * 4096;
-	char *p = touched(size);
-	if (!p)
-		return;
-	for (int i = 0; i < n; i += 2)
-		if (mprotect(p + (size_t)i * 4096, 4096, PROT_READ))
-			die("mprotect");
-	measure_n("fork_exit_wait", n, "maps", n > 100 ? 5 : 20);
-	report_n("fork_call", n, "maps", fork_call(n > 100 ? 3 : 20));
-	munmap(p, size);
-}
-
-static void all_mappings(void)
-{
-	mappings(10);
-	mappings(1000);
-	mappings(10000);
-}
-
-/* A forking server like an interpreter's: 256 MiB in 2,000 mappings. Until the child has answered through a pipe. */
-static void zygote(void)
-{
-	size_t each = 128 << 10;
-	char *p = touched(2000 * each);
-	if (!p)
-		return;
-	for (int i = 0; i < 2000; i += 2)
-		if (mprotect(p + (size_t)i * each, each, PROT_READ))
-			die("mprotect");
-	int result[2];
-	double sum = 0;
-	if (pipe(result))
-		die("pipe");
-	for (int i = 0; i < 5; i++) {
-		char c = 0;
+	enum { ROUNDS = 15 };
+	volatile bool *child_ran = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int rounds = row->large ? 3 : row->n >= 64 && size ? 5 : ROUNDS, clean = 0;
+	double took[ROUNDS], least = 1e18;
+	for (int i = -1; i < rounds; i++) {
+		*child_ran = false;
+		MARK_START();
 		double start = now();
 		pid_t pid = fork();
-		if (!pid)
-			_exit(write(result[1], &c, 1) != 1);
-		if (read(result[0], &c, 1) != 1)
-			die("pipe");
-		sum += now() - start;
+		if (!pid) {
+			*child_ran = true;
+			_exit(0);
+		}
+		double t = now() - start;
+		MARK_STOP();
+		if (i >= 0 && !*child_ran)
+			took[clean++] = t;
+		if (i >= 0 && t < least)
+			least = t;
 		reap(pid);
 	}
-	report("zygote_first_result", sum / 5);
-	close(result[0]);
-	close(result[1]);
-	munmap(p, 2000 * each);
+	report(clean ? middle(took, clean) : least);
 }
 
-/* --- files -------------------------------------------------------------------------------------------------------------------------------- */
+enum how_far { FIRST, NEAR, SPREAD };
 
-static void files(int n)
+/* Writes of one kind, in nanoseconds each: to the first page; to neighbours; to pages evenly spread over the whole. */
+static double write_some(enum how_far how)
 {
-	struct rlimit lim = { 20000, 20000 };
-	int first = -1, last = -1;
-	setrlimit(RLIMIT_NOFILE, &lim);
-	for (int i = 0; i < n; i++) {
-		last = dup(0);
-		if (last < 0)
-			last = open("/", O_RDONLY);
-		if (last < 0)
-			die("dup");
-		if (first < 0)
-			first = last;
+	size_t there = size / unit, count = how == FIRST ? 1 : there < 64 ? there : 64, step = how == SPREAD ? there / count * unit : unit;
+	MARK_START();
+	double start = now();
+	for (size_t i = 0; i < count; i++)
+		area[i * step] = 2;
+	double took = now() - start;
+	MARK_STOP();
+	return took / (double)count;
+}
+
+/* Of the parent after a fork, while the child sleeps. */
+static void parent_writes(enum how_far how)
+{
+	double took[3];
+	for (int i = 0; i < 3; i++) {
+		char c;
+		int go[2];
+		if (pipe(go))
+			die("pipe");
+		pid_t pid = fork();
+		if (!pid) {
+			close(go[1]);
+			_exit(read(go[0], &c, 1) != 0);
+		}
+		took[i] = write_some(how);
+		close(go[0]);
+		close(go[1]);
+		reap(pid);
 	}
-	measure_n("fork_exit_wait", n, "files", 5);
-	report_n("fork_call", n, "files", fork_call(5));
-	for (int fd = first; fd >= 0 && fd <= last; fd++)
-		close(fd);
+	report(middle(took, 3));
 }
 
-static void all_files(void)
+/* Of the child, while the parent waits. */
+static void child_writes(enum how_far how)
 {
-	files(10);
-	files(1000);
-	files(10000);
+	double *told = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), took[3];
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = fork();
+		if (!pid) {
+			*told = write_some(how);
+			_exit(0);
+		}
+		reap(pid);
+		took[i] = *told;
+	}
+	report(middle(took, 3));
 }
 
-/* --- processes ---------------------------------------------------------------------------------------------------------------------------- */
+static void parent_first(void) { parent_writes(FIRST); }
+static void parent_near(void) { parent_writes(NEAR); }
+static void parent_spread(void) { parent_writes(SPREAD); }
+static void child_first(void) { child_writes(FIRST); }
+static void child_near(void) { child_writes(NEAR); }
+static void child_spread(void) { child_writes(SPREAD); }
 
-static void processes(int n)
+/* The first change of the inherited table of open files: in the child, and in the parent while the child lives. */
+static void first_dup(bool in_child)
 {
-	pid_t *pids = malloc((size_t)n * sizeof(*pids));
-	for (int i = 0; i < n; i++) {
-		pids[i] = fork();
-		if (!pids[i])
+	double *told = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), took[3];
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			die("fork");
+		if (!pid && !in_child)
 			for (;;)
 				pause();
-		if (pids[i] < 0) {
-			n = i;
-			break;
+		if (!pid == in_child) {
+			MARK_START();
+			double start = now();
+			int fd = dup(0);
+			*told = now() - start;
+			MARK_STOP();
+			close(fd);
 		}
+		if (!pid)
+			_exit(0);
+		if (in_child) {
+			reap(pid);
+		} else {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+		took[i] = *told;
 	}
-	if (n)
-		measure_n("fork_exit_wait", n, "procs", 20);
-	for (int i = 0; i < n; i++) {
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-	}
-	free(pids);
+	report(middle(took, 3));
+}
+static void parent_first_dup(void) { first_dup(false); }
+static void child_first_dup(void) { first_dup(true); }
+
+/* --- with much memory, many mappings, many files, many processes ---------------------------------------------------------------------------- */
+
+static void memory(void)
+{
+	size = (size_t)row->n << 20;
+	if (size)
+		area = touched(size, false);
 }
 
-static void some_processes(void)
+static void huge_memory(void)
 {
-	processes(100);
-	processes(1000);
+	size = (size_t)row->n << 20;
+	area = touched(size, true);
 }
-static void many_processes(void) { processes(10000); }
+
+/* Every second piece of `each` bytes has another protection, so that neighbours do not become one mapping. */
+static void cut(size_t each)
+{
+	for (size_t at = each; at < size; at += 2 * each)
+		if (mprotect(area + at, each, PROT_READ))
+			die("mprotect");
+}
+
+static void mappings(void)
+{
+	size = (size_t)row->n * 4096;
+	unit = 8192;
+	area = touched(size, false);
+	cut(4096);
+}
+
+static void empty_mappings(void)
+{
+	size = (size_t)row->n * 4096;
+	area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area == MAP_FAILED)
+		die("mmap");
+	cut(4096);
+}
+
+static void files(void)
+{
+	struct rlimit lim = { 20000, 20000 };
+	setrlimit(RLIMIT_NOFILE, &lim);
+	int fd = open("/", O_RDONLY);
+	for (long i = 1; i < row->n; i++)
+		if (dup(fd) < 0)
+			die("dup");
+}
+
+static pid_t *sleepers;
+static void processes(void)
+{
+	sleepers = calloc((size_t)row->n + 1, sizeof(*sleepers));
+	for (long i = 0; i < row->n; i++) {
+		sleepers[i] = fork();
+		if (!sleepers[i])
+			for (;;)
+				pause();
+		if (sleepers[i] < 0)
+			die("fork");
+	}
+}
+static void end_processes(void)
+{
+	for (long i = 0; i < row->n; i++) {
+		kill(sleepers[i], SIGKILL);
+		waitpid(sleepers[i], NULL, 0);
+	}
+}
+
+/* --- a forking server like an interpreter's ------------------------------------------------------------------------------------------------- */
+
+/* 256 MiB in 2,000 mappings, and the stacks of 50 threads: 8 MiB each, a guard page below, 32 KiB of it in use. */
+static void zygote(void)
+{
+	size_t stack = 8UL << 20, each = 128UL << 10;
+	size = 2000 * each;
+	area = touched(size, false);
+	cut(each);
+	for (int i = 0; i < 50; i++) {
+		char *p = mmap(NULL, stack + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+		if (p == MAP_FAILED || mprotect(p, 4096, PROT_NONE))
+			die("stack");
+		for (size_t at = stack - (32 << 10); at < stack; at += 4096)
+			p[4096 + at] = 1;
+	}
+}
+
+/* From fork until the child has answered through a pipe, before which it writes to `writes` of its mappings. */
+static void until_answer(int writes)
+{
+	double took[3];
+	int result[2];
+	if (pipe(result))
+		die("pipe");
+	for (int i = 0; i < 3; i++) {
+		char c = 0;
+		MARK_START();
+		double start = now();
+		pid_t pid = fork();
+		if (!pid) {
+			for (int w = 0; w < writes; w++)
+				area[(size_t)w * 2 * (128UL << 10)] = 2;
+			_exit(write(result[1], &c, 1) != 1);
+		}
+		if (read(result[0], &c, 1) != 1)
+			die("pipe");
+		took[i] = now() - start;
+		MARK_STOP();
+		reap(pid);
+	}
+	report(middle(took, 3));
+}
+static void first_result(void) { until_answer(0); }
+static void first_result_writing(void) { until_answer(200); }
+
+/* clang-format off */
+#define FORK(name, n, up, down, large)					\
+	{ "fork_exit_wait_" name, fork_exit, large ? 3 : 12, 1, up, down, n, large },	\
+	{ "fork_call_" name, fork_call, 0, 0, up, down, n, large }
+#define WRITES(name, n, up, large)							\
+	{ "parent_first_write_" name, parent_first, 0, 0, up, NULL, n, large },	\
+	{ "parent_near_writes_" name, parent_near, 0, 0, up, NULL, n, large },	\
+	{ "parent_spread_writes_" name, parent_spread, 0, 0, up, NULL, n, large },	\
+	{ "child_first_write_" name, child_first, 0, 0, up, NULL, n, large },	\
+	{ "child_near_writes_" name, child_near, 0, 0, up, NULL, n, large },		\
+	{ "child_spread_writes_" name, child_spread, 0, 0, up, NULL, n, large }
+#define FILES(name, n)								\
+	FORK(name, n, files, NULL, false),					\
+	{ "parent_first_dup_" name, parent_first_dup, 0, 0, files, NULL, n },	\
+	{ "child_first_dup_" name, child_first_dup, 0, 0, files, NULL, n }
+/* clang-format on */
 
 const struct row scale_rows[] = {
-	{ "memory", memories },
-	{ "+memory_1024", large_memory },
-	{ "mappings", all_mappings },
-	{ "zygote", zygote },
-	{ "files", all_files },
-	{ "processes", some_processes },
-	{ "+processes_10000", many_processes },
+	FORK("0MiB", 0, memory, NULL, false),
+	FORK("1MiB", 1, memory, NULL, false),
+	FORK("16MiB", 16, memory, NULL, false),
+	FORK("64MiB", 64, memory, NULL, false),
+	FORK("256MiB", 256, memory, NULL, false),
+	FORK("1024MiB", 1024, memory, NULL, true),
+	FORK("1024MiB_huge", 1024, huge_memory, NULL, true),
+	FORK("4096MiB", 4096, memory, NULL, true),
+	WRITES("1MiB", 1, memory, false),
+	WRITES("256MiB", 256, memory, false),
+	FORK("10maps", 10, mappings, NULL, false),
+	FORK("1000maps", 1000, mappings, NULL, false),
+	FORK("10000maps", 10000, mappings, NULL, false),
+	FORK("10000maps_empty", 10000, empty_mappings, NULL, false),
+	WRITES("10maps", 10, mappings, false),
+	WRITES("1000maps", 1000, mappings, false),
+	WRITES("10000maps", 10000, mappings, false),
+	FILES("10files", 10),
+	FILES("1000files", 1000),
+	FILES("10000files", 10000),
+	{ "fork_exit_wait_0procs", fork_exit, 30, 1, processes, end_processes, 0 },
+	{ "fork_exit_wait_1000procs", fork_exit, 30, 1, processes, end_processes, 1000 },
+	{ "fork_exit_wait_10000procs", fork_exit, 60, 1, processes, end_processes, 10000, true },
+	{ "fork_exit_wait_30000procs", fork_exit, 60, 1, processes, end_processes, 30000, true },
+	{ "zygote_first_result", first_result, 0, 0, zygote },
+	{ "zygote_first_result_writing", first_result_writing, 0, 0, zygote },
 	{ NULL },
 };

@@ -1,57 +1,80 @@
-# Draws the rows that grow with something, both kernels in one picture: awk -f bench-plot.awk -v linux=FILE pando-figures > out.svg
-# Three panels side by side: the fork call over memory and over mappings, the whole round over processes alive. Both axes are logarithmic.
+# The figures of scripts/bench that grow with something, as one picture: awk -f bench-plot.awk RESULTS > out.svg. Three panels: over memory touched, over
+# mappings, over processes alive; in each both kernels, the fork call drawn full and fork+exit+wait dashed. Guest instructions; both axes are logarithmic.
+# The picture has its own colours for light and for dark surroundings.
 function lg(v) { return log(v < 1 ? 1 : v) / log(10) }
-function take(line, who,    f, m, n) {
-	split(line, f, " ")
-	for (p = 1; p <= 3; p++)
-		if (f[1] ~ ("^" stem[p] "_[0-9]+" unit[p] "$")) {
-			n = f[1]
-			sub("^" stem[p] "_", "", n)
-			sub(unit[p] "$", "", n)
-			m = ++count[who, p]
-			x[who, p, m] = n + 0
-			y[who, p, m] = f[2] + 0
-			if (lg(f[2]) > top) top = lg(f[2])
-			if (lg(f[2]) < bottom) bottom = lg(f[2])
-			if (lg(n + 1) > right[p]) right[p] = lg(n + 1)
-		}
+function px(p, v) { return left[p] + lg(v + 1) / lg(most[p] + 1) * W }
+function py(v) { return Y + (top - lg(v)) / (top - bottom) * H }
+function short(v) { return v >= 1e9 ? v / 1e9 "G" : v >= 1e6 ? v / 1e6 "M" : v >= 1000 ? v / 1000 "k" : v "" }
+function point(who, p, whole, n, v,    k) {
+	if (v == "-") return
+	k = ++count[who, p, whole]
+	x[who, p, whole, k] = n
+	y[who, p, whole, k] = v
+	if (lg(v) > top) top = lg(v)
+	if (lg(v) < bottom) bottom = lg(v)
+	if (n > most[p]) most[p] = n
+	if (!((p, n) in tick)) { tick[p, n] = 1; ticks[p, ++nticks[p]] = n }
 }
-function px(p, v) { return left[p] + lg(v + 1) / (right[p] ? right[p] : 1) * W }
-function py(v) { return 40 + (top - lg(v)) / (top - bottom) * H }
-function short(v) { return v >= 1e9 ? v / 1e9 "G" : v >= 1e6 ? v / 1e6 "M" : v >= 1000 ? v / 1000 "k" : v }
-function series(who, p, colour,    i, path) {
-	for (i = 1; i <= count[who, p]; i++)
-		path = path (i > 1 ? " L" : "M") sprintf("%.1f %.1f", px(p, x[who, p, i]), py(y[who, p, i]))
+function line(who, p, whole,    i, path) {
+	for (i = 1; i <= count[who, p, whole]; i++)
+		path = path (i > 1 ? " L" : "M") sprintf("%.1f %.1f", px(p, x[who, p, whole, i]), py(y[who, p, whole, i]))
 	if (!path) return
-	printf "<path d=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n", path, colour
-	for (i = 1; i <= count[who, p]; i++)
-		printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%s %d: %d</title></circle>\n", px(p, x[who, p, i]), py(y[who, p, i]), colour, who, x[who, p, i], y[who, p, i]
-	printf "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">%s</text>\n", px(p, x[who, p, i - 1]) - 40, py(y[who, p, i - 1]) - 8, colour, who
+	printf "<path class=\"%s%s\" d=\"%s\"/>\n", who, (whole ? " whole" : ""), path
+	for (i = 1; i <= count[who, p, whole]; i++)
+		printf "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\"><title>%s, %s %s: %d</title></circle>\n", who, px(p, x[who, p, whole, i]), py(y[who, p, whole, i]), who, x[who, p, whole, i], unit[p], y[who, p, whole, i]
+}
+function legend(at, who, whole, text) {
+	printf "<path class=\"%s%s\" d=\"M%d %d h34\"/><text x=\"%d\" y=\"%d\">%s</text>\n", who, (whole ? " whole" : ""), at, Y + H + 62, at + 42, Y + H + 66, text
 }
 BEGIN {
-	stem[1] = "fork_call"; unit[1] = "MiB"; title[1] = "the fork call, over MiB touched"
-	stem[2] = "fork_call"; unit[2] = "maps"; title[2] = "the fork call, over mappings"
-	stem[3] = "fork_exit_wait"; unit[3] = "procs"; title[3] = "fork, exit, wait, over processes alive"
-	W = 260; H = 260; bottom = 99
-	while ((getline line < linux) > 0) take(line, "Linux")
+	unit[1] = "MiB"; title[1] = "over memory touched, MiB"
+	unit[2] = "maps"; title[2] = "over mappings"
+	unit[3] = "procs"; title[3] = "over processes alive"
+	W = 250; H = 270; Y = 44; bottom = 99
+	for (p = 1; p <= 3; p++) left[p] = 62 + (p - 1) * (W + 66)
 }
-{ take($0, "Pando") }
-END {
-	top = int(top + 1); bottom = int(bottom)
-	for (p = 1; p <= 3; p++) left[p] = 60 + (p - 1) * (W + 70)
-	print "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1010 350\" font-family=\"sans-serif\" font-size=\"12\">"
-	print "<rect width=\"1010\" height=\"350\" fill=\"#fff\"/>"
-	for (p = 1; p <= 3; p++) {
-		printf "<text x=\"%d\" y=\"22\" font-size=\"14\">%s</text>\n", left[p], title[p]
-		for (d = bottom; d <= top; d++) {
-			printf "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", left[p], left[p] + W, py(10 ^ d), py(10 ^ d)
-			printf "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", left[p] - 6, py(10 ^ d) + 4, short(10 ^ d)
+$1 == "instructions" && $2 ~ /^fork_(call|exit_wait)_[0-9]+(MiB|maps|procs)$/ {
+	whole = $2 ~ /exit_wait/
+	n = $2
+	gsub(/^[a-z_]*|[A-Za-z]*$/, "", n)
+	for (p = 1; p <= 3; p++)
+		if ($2 ~ (unit[p] "$")) {
+			point("Pando", p, whole, n + 0, $3)
+			point("Linux", p, whole, n + 0, $4)
 		}
-		for (i = 1; i <= count["Pando", p]; i++)
-			printf "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", px(p, x["Pando", p, i]), 40 + H + 18, x["Pando", p, i]
-		series("Linux", p, "#c0392b")
-		series("Pando", p, "#2471a3")
+}
+END {
+	if (!top) { print "bench-plot: these figures hold none of the rows that are drawn" > "/dev/stderr"; exit 1 }
+	top = int(top + 0.999)
+	bottom = int(bottom)
+	wide = left[3] + W + 24
+	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", wide, Y + H + 84
+	print "<title>What fork costs on Pando and on Linux, in guest instructions</title>"
+	print "<style>"
+	print ".paper { fill: #fff } text { fill: #24292f } .grid { stroke: #d8dee4 } path { fill: none; stroke-width: 2 } .whole { stroke-dasharray: 6 4 }"
+	print "path.Pando { stroke: #0b62c4 } circle.Pando { fill: #0b62c4 } path.Linux { stroke: #c4431c } circle.Linux { fill: #c4431c }"
+	print "@media (prefers-color-scheme: dark) { .paper { fill: #0d1117 } text { fill: #e6edf3 } .grid { stroke: #30363d }"
+	print "path.Pando { stroke: #6cb6ff } circle.Pando { fill: #6cb6ff } path.Linux { stroke: #ff9b70 } circle.Linux { fill: #ff9b70 } }"
+	print "</style>"
+	printf "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", wide, Y + H + 84
+	for (p = 1; p <= 3; p++) {
+		if (!nticks[p]) continue
+		printf "<text x=\"%d\" y=\"24\" font-size=\"14\">%s</text>\n", left[p], title[p]
+		for (d = bottom; d <= top; d++) {
+			printf "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", left[p], left[p] + W, py(10 ^ d), py(10 ^ d)
+			printf "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", left[p] - 8, py(10 ^ d) + 4, short(10 ^ d)
+		}
+		for (i = 1; i <= nticks[p]; i++)
+			printf "<text x=\"%.1f\" y=\"%d\" font-size=\"11\" text-anchor=\"middle\">%s</text>\n", px(p, ticks[p, i]), Y + H + 20, (p == 1 && ticks[p, i] >= 1024 ? ticks[p, i] / 1024 "Gi" : short(ticks[p, i]))
+		for (whole = 0; whole <= 1; whole++) {
+			line("Linux", p, whole)
+			line("Pando", p, whole)
+		}
 	}
-	print "<text x=\"60\" y=\"340\" fill=\"#555\">guest instructions; both axes logarithmic</text>"
+	legend(left[1], "Linux", 0, "Linux, the fork call")
+	legend(left[1] + 200, "Linux", 1, "Linux, fork+exit+wait")
+	legend(left[1] + 410, "Pando", 0, "Pando, the fork call")
+	legend(left[1] + 610, "Pando", 1, "Pando, fork+exit+wait")
+	printf "<text x=\"%d\" y=\"%d\">Guest instructions. Both axes are logarithmic.</text>\n", left[1], Y + H + 42
 	print "</svg>"
 }
