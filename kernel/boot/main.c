@@ -19,7 +19,7 @@
 #include "vfs/vfs.h"
 
 _Static_assert(offsetof(struct thread, flags) == THREAD_FLAGS_OFFSET && offsetof(struct thread, arch) == 0 && TIF_WORK == THREAD_WORK_MASK &&
-		       TIF_SYSCALL_TRACE == THREAD_EXIT_TRACE &&
+		       TIF_SYSCALL_TRACE == THREAD_EXIT_TRACE && TIF_NEW_REGS == THREAD_NEW_REGS &&
 		       offsetof(struct task, arch) == 0,
 	       "entry.S knows these");
 

@@ -296,8 +296,10 @@ static int run_program(struct exec *e)
 	err = exec_commit(e);
 	if (!err)
 		err = bad;
-	if (!err)
+	if (!err) {
 		arch_start_thread(current_regs(), e->entry, e->sp);
+		atomic_or(&current->flags, TIF_NEW_REGS);
+	}
 	return err;
 }
 

@@ -236,7 +236,6 @@ struct pid *find_pid_in(s32 nr, const struct pid_namespace *ns)
 }
 
 struct pid *find_pid(s32 nr) { return find_pid_in(nr, current_pid_ns()); }
-s32 pid_vnr(const struct pid *p) { return pid_nr_in(p, current_pid_ns()); }
 
 struct pid *find_get_pid(s32 nr)
 {

@@ -62,8 +62,6 @@ static inline s32 pid_nr_in(const struct pid *p, const struct pid_namespace *ns)
 /* The number in its own, innermost namespace. */
 static inline s32 pid_own_nr(const struct pid *p) { return p ? p->numbers[p->level].nr : 0; }
 static inline struct pid_namespace *pid_ns_of(const struct pid *p) { return p->numbers[p->level].ns; }
-/* As current's namespace knows it. */
-s32 pid_vnr(const struct pid *p);
 /* => tasklist_lock */
 void attach_pid(struct task *t, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *t, enum pid_type type);

@@ -66,6 +66,8 @@ static int ptrace_stop(int code, int why, u64 message, struct ksiginfo *info, u6
 	cgroup_enter_frozen();
 	schedule();
 	cgroup_leave_frozen(true);
+	/* It may be inside a system call, and the tracer may have written any of its registers. */
+	atomic_or(&t->flags, TIF_NEW_REGS);
 	spin_lock_irqsave(&t->sighand->lock);
 	code = t->exit_code;
 	t->last_siginfo = NULL;

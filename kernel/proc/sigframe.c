@@ -306,6 +306,7 @@ long sys_rt_sigreturn(void)
 	struct regs *regs = current_regs();
 	struct rt_ucontext uc;
 	current->restart.fn = NULL;
+	atomic_or(&current->flags, TIF_NEW_REGS);
 	regs->orig_ax = ~0UL;
 	if (copy_from_user(&uc, regs->sp, sizeof(uc))) {
 		force_signal(SIGSEGV, SI_KERNEL, 0);

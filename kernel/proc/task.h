@@ -256,6 +256,12 @@ static inline struct pid_namespace *task_pid_ns(const struct task *t) { return l
 static inline struct pid_namespace *current_pid_ns(void) { return task_pid_ns(current); }
 /* Can its execs never gain privileges? */
 static inline bool task_no_new_privs(const struct task *t) { return READ_ONCE(t->flags) & TIF_NO_NEW_PRIVS; }
+/* A pid as current's namespace knows it. */
+static inline s32 pid_vnr(const struct pid *p)
+{
+	const struct pid *me = current->thread_pid;
+	return likely(p && !me->level && !p->level) ? p->numbers[0].nr : pid_nr_in(p, current_pid_ns());
+}
 /* What getpid() says. */
 static inline s32 current_vpid(void) { return pid_own_nr(current->signal->pids[PIDTYPE_TGID]); }
 /* => tasklist_lock. for each thread of t's group */

@@ -31,6 +31,8 @@
 #define TIF_NO_NEW_PRIVS BIT(15)  /* execve gives it no privileges: prctl(PR_SET_NO_NEW_PRIVS). Never cleared */
 #define TIF_RSEQ_ABORT BIT(13)   /* it was interrupted: a sequence it is in must begin anew */
 
+#define TIF_NEW_REGS BIT(16)     /* its user registers were replaced inside a system call: the way out is to load all of them (entry.S clears it) */
+
 /* thread->state. RUNNING covers "on a run queue". */
 #define TASK_RUNNING 0u
 #define TASK_INTERRUPTIBLE 1u

@@ -6,9 +6,15 @@
 #define PANDO_ARCH_ASM_H
 
 /* struct regs */
+#define R_BP 32
 #define R_R11 48
+#define R_R10 56
+#define R_R9 64
+#define R_R8 72
 #define R_AX 80
 #define R_CX 88
+#define R_DX 96
+#define R_SI 104
 #define R_DI 112
 #define R_ORIG_AX 120
 #define R_IP 128
@@ -28,6 +34,7 @@
 #define THREAD_FLAGS_OFFSET 80
 #define THREAD_WORK_MASK 0x1207
 #define THREAD_EXIT_TRACE 0x80 /* TIF_SYSCALL_TRACE */
+#define THREAD_NEW_REGS 0x10000 /* TIF_NEW_REGS */
 
 /* Numbers from here on are in no table. */
 #define SYSCALL_TABLE_SIZE 512

@@ -3,7 +3,9 @@
  * the thread's kernel stack). GS: user's while in user mode, the CPU's in kernel mode; swapped at the border, and by hand for the IST
  * vectors, which may hit between.
  *
- * SYSCALL: interrupts, TF, AC, DF and NT are off by SFMASK. Return by SYSRET when the registers allow it, else by IRET. A fault on the IRET
+ * SYSCALL: interrupts, TF, AC, DF and NT are off by SFMASK. A call that leaves struct regs alone returns by SYSRET with C's own callee-saved
+ * registers, whatever else by the long way, which loads all of them: a first run, work bits, and TIF_NEW_REGS, which who replaces the registers of
+ * a thread inside a call sets (rt_sigreturn, execve, a tracer). That way is SYSRET's when the registers allow it, else IRET's. A fault on the IRET
  * to user mode (a selector or an address that ptrace or sigreturn wrote) arrives in kernel mode with the user's GS: bad_iret turns it into
  * the same fault coming from user mode.
  */
@@ -88,6 +90,7 @@
 ENTRY(syscall_entry_traced)
 	SYSCALL_ENTER
 	SYSCALL_HOOK hook_syscall_traced
+	movq R_AX(%rsp), %rax
 	jmp .Lsyscall_return
 END(syscall_entry_traced)
 
@@ -106,17 +109,56 @@ ENTRY(syscall_entry)
 	sti
 	call *%rax
 	addq $8, %rsp
-	movq %rax, R_AX(%rsp)
 	jmp .Lsyscall_return
 1:
 #endif
 	SYSCALL_HOOK hook_syscall
+	movq R_AX(%rsp), %rax
 .Lsyscall_return:
 	cli
-	movq %gs:CPU_CURRENT, %rax
-	testl $THREAD_WORK_MASK | THREAD_EXIT_TRACE, THREAD_FLAGS_OFFSET(%rax)
+	movq %gs:CPU_CURRENT, %rcx
+	testl $THREAD_WORK_MASK | THREAD_EXIT_TRACE | THREAD_NEW_REGS, THREAD_FLAGS_OFFSET(%rcx)
 	jnz .Lsyscall_slow
+	movq R_FLAGS(%rsp), %r11
+	testl $FLAG_TF, %r11d
+	jnz .Lsyscall_slow
+	movq R_IP(%rsp), %rcx
+	movq R_R10(%rsp), %r10
+	movq R_R9(%rsp), %r9
+	movq R_R8(%rsp), %r8
+	movq R_DX(%rsp), %rdx
+	movq R_SI(%rsp), %rsi
+	movq R_DI(%rsp), %rdi
+	movq R_BP(%rsp), %rbp
+	movq R_SP(%rsp), %rsp
+	swapgs
+	sysretq
+.Lsyscall_slow:
+	movq %rax, R_AX(%rsp)
+.Lsyscall_slow_regs:
+	movq %gs:CPU_CURRENT, %rax
+	testb $THREAD_EXIT_TRACE, THREAD_FLAGS_OFFSET(%rax)
+	jz .Lsyscall_work
+	movq %rsp, %rdi
+	subq $8, %rsp
+	sti
+	call hook_syscall_exit
+	cli
+	addq $8, %rsp
+.Lsyscall_work:
+	movq %gs:CPU_CURRENT, %rax
+	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
+	jz .Lsyscall_leave
+	movq %rsp, %rdi
+	subq $8, %rsp
+	call hook_exit_to_user
+	addq $8, %rsp
+	jmp .Lsyscall_work
 .Lsyscall_leave:
+	testl $THREAD_NEW_REGS, THREAD_FLAGS_OFFSET(%rax)
+	jz 1f
+	lock andl $~THREAD_NEW_REGS, THREAD_FLAGS_OFFSET(%rax)
+1:
 	/* SYSRET wants cx = ip, r11 = flags, plain selectors, a user ip (the canonical check runs in kernel mode on Intel), no TF, RF, IOPL. */
 	movq R_CX(%rsp), %rcx
 	movq R_R11(%rsp), %r11
@@ -140,24 +182,6 @@ ENTRY(syscall_entry)
 	movq R_SP - R_ORIG_AX(%rsp), %rsp
 	swapgs
 	sysretq
-.Lsyscall_slow:
-	testb $THREAD_EXIT_TRACE, THREAD_FLAGS_OFFSET(%rax)
-	jz .Lsyscall_work
-	movq %rsp, %rdi
-	subq $8, %rsp
-	sti
-	call hook_syscall_exit
-	cli
-	addq $8, %rsp
-.Lsyscall_work:
-	movq %gs:CPU_CURRENT, %rax
-	testl $THREAD_WORK_MASK, THREAD_FLAGS_OFFSET(%rax)
-	jz .Lsyscall_leave
-	movq %rsp, %rdi
-	subq $8, %rsp
-	call hook_exit_to_user
-	addq $8, %rsp
-	jmp .Lsyscall_work
 END(syscall_entry)
 
 /* First switch to a user thread: ax = the thread that ran before, rsp = its struct regs. */
@@ -168,7 +192,8 @@ ENTRY(ret_from_fork)
 	subq $8, %rsp
 	call hook_ret_from_fork
 	addq $8, %rsp
-	jmp .Lsyscall_return
+	cli
+	jmp .Lsyscall_slow_regs
 END(ret_from_fork)
 
 /* First switch to a kernel thread: ax = the thread before, bx = function, r12 = its argument. */

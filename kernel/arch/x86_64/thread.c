@@ -10,7 +10,9 @@
 #define DR7_FIXED 0x400UL
 
 _Static_assert(sizeof(struct arch_thread) == THREAD_FLAGS_OFFSET && offsetof(struct arch_thread, ksp) == THREAD_KSP, "entry.S knows these");
-_Static_assert(offsetof(struct regs, r11) == R_R11 && offsetof(struct regs, ax) == R_AX && offsetof(struct regs, cx) == R_CX &&
+_Static_assert(offsetof(struct regs, bp) == R_BP && offsetof(struct regs, r10) == R_R10 && offsetof(struct regs, r9) == R_R9 &&
+		       offsetof(struct regs, r8) == R_R8 && offsetof(struct regs, dx) == R_DX && offsetof(struct regs, si) == R_SI &&
+		       offsetof(struct regs, r11) == R_R11 && offsetof(struct regs, ax) == R_AX && offsetof(struct regs, cx) == R_CX &&
 		       offsetof(struct regs, di) == R_DI && offsetof(struct regs, orig_ax) == R_ORIG_AX && offsetof(struct regs, ip) == R_IP &&
 		       offsetof(struct regs, cs) == R_CS && offsetof(struct regs, flags) == R_FLAGS && offsetof(struct regs, sp) == R_SP &&
 		       offsetof(struct regs, ss) == R_SS && sizeof(struct regs) == R_SIZE,
