@@ -11,7 +11,7 @@
 #include "mm/internal.h"
 #include "sched/spinlock.h"
 
-#define MAG_SIZE 30
+#define MAG_SIZE 31 /* a magazine fills 256 bytes, so that its place is a shift away */
 
 struct slab {
 	struct list_head node; /* cache->partial or full; cache->lock */
@@ -23,6 +23,7 @@ struct magazine {
 	u32 n; /* its CPU, interrupts off */
 	void *obj[MAG_SIZE];
 };
+_Static_assert(sizeof(struct magazine) == 256, "magazine");
 struct kmem_cache {
 	const char *name;
 	u32 size, align, order, per_slab, first; /* constant; first = offset of the first object */
@@ -156,17 +157,30 @@ static void magazine_flush(struct kmem_cache *c, struct magazine *m, u32 n)
 	memmove(m->obj, m->obj + n, m->n * sizeof(void *));
 }
 
+/* The rare case apart, so that the common one saves no registers. => interrupts off, f: how they were */
+static __noinline void *alloc_refilled(struct kmem_cache *c, struct magazine *m, u64 f)
+{
+	magazine_refill(c, m);
+	void *o = m->n ? m->obj[--m->n] : NULL;
+	irq_restore(f);
+	if (DEBUG_BUILD && o)
+		memset(o, 0x6b, c->size);
+	return o;
+}
+
 void *kmem_cache_alloc(struct kmem_cache *c)
 {
 	if (DEBUG_BUILD && alloc_should_fail())
 		return NULL;
 	u64 f = irq_save();
 	struct magazine *m = &c->mag[cpu_id()];
-	if (unlikely(!m->n))
-		magazine_refill(c, m);
-	void *o = m->n ? m->obj[--m->n] : NULL;
+	u32 n = m->n;
+	if (unlikely(!n))
+		return alloc_refilled(c, m, f);
+	void *o = m->obj[n - 1];
+	m->n = n - 1;
 	irq_restore(f);
-	if (DEBUG_BUILD && o)
+	if (DEBUG_BUILD)
 		memset(o, 0x6b, c->size);
 	return o;
 }
@@ -179,6 +193,14 @@ void *kmem_cache_zalloc(struct kmem_cache *c)
 	return o;
 }
 
+/* => as alloc_refilled() */
+static __noinline void free_flushed(struct kmem_cache *c, struct magazine *m, void *obj, u64 f)
+{
+	magazine_flush(c, m, MAG_SIZE / 2);
+	m->obj[m->n++] = obj;
+	irq_restore(f);
+}
+
 void kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	ASSERT(virt_page(obj)->kind == PAGE_SLAB && virt_page(obj)->slab.cache == c);
@@ -186,9 +208,13 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 		memset(obj, 0x6c, c->size);
 	u64 f = irq_save();
 	struct magazine *m = &c->mag[cpu_id()];
-	if (unlikely(m->n == MAG_SIZE))
-		magazine_flush(c, m, MAG_SIZE / 2);
-	m->obj[m->n++] = obj;
+	u32 n = m->n;
+	if (unlikely(n == MAG_SIZE)) {
+		free_flushed(c, m, obj, f);
+		return;
+	}
+	m->obj[n] = obj;
+	m->n = n + 1;
 	irq_restore(f);
 }
 

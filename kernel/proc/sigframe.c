@@ -4,6 +4,7 @@
  */
 #include <asm/sigcontext.h>
 
+#include "arch/x86_64/user_access.h"
 #include "gen/sys_protos.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
@@ -22,6 +23,7 @@
 #define FX_SIZE 512u
 #define FX_SW_OFFSET 464
 #define XSAVE_HEADER_SIZE 64u
+#define SW ((struct _fpx_sw_bytes *)(fp + FX_SW_OFFSET))
 
 struct user_stack { u64 sp; u32 flags, pad; u64 size; };
 struct rt_ucontext {
@@ -106,41 +108,28 @@ long sys_sigaltstack(u64 uss, u64 uoss)
 
 /* --- out ---------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Initial FPU state in the registers. With XSAVE an empty header does it: what the area holds behind it does not matter. */
-static void fpu_reset(void)
-{
-	u8 *f = (u8 *)current->arch.fpu;
-	u32 mxcsr = 0x1f80;
-	if (have_xsave()) {
-		u64 *header = (u64 *)(void *)(f + FX_SIZE);
-		for (u32 i = 0; i < XSAVE_HEADER_SIZE / 8; i++)
-			header[i] = 0;
-		memcpy(f + 24, &mxcsr, sizeof(mxcsr));
-	} else {
-		arch_fpu_init(current->arch.fpu);
-	}
-	arch_fpu_restore();
-}
-
 /* Copies the live FPU state to the frame, with the words by which user space finds its way in it. 0 or -EFAULT. */
-static int save_fpu(uaddr_t at)
+static int save_fpu(uaddr_t fp)
 {
-	u8 *f = (u8 *)current->arch.fpu;
-	u32 size = (u32)arch_fpu_size(), magic2 = FP_XSTATE_MAGIC2;
-	arch_fpu_save();
-	/* The CPU never touches these bytes of the area, so a switch while the copy sleeps leaves them alone. */
-	struct _fpx_sw_bytes *sw = (struct _fpx_sw_bytes *)(f + FX_SW_OFFSET);
-	*sw = (struct _fpx_sw_bytes){ 0 };
-	if (have_xsave()) {
-		*sw = (struct _fpx_sw_bytes){
-			.magic1 = FP_XSTATE_MAGIC1, .extended_size = size + FP_XSTATE_MAGIC2_SIZE, .xfeatures = arch_fpu_features(), .xstate_size = size,
-		};
-		/* x87 and SSE are always valid in the frame: programs edit them there without looking at the bits. */
-		f[FX_SIZE] |= 3;
-	}
-	if (copy_to_user(at, f, size))
+	u32 size = (u32)arch_fpu_size();
+	u64 features = arch_fpu_features();
+	if (arch_fpu_save_user(fp))
 		return -EFAULT;
-	return have_xsave() ? put_user(magic2, at + size) : 0;
+	user_access_begin();
+	if (have_xsave()) {
+		user_store(FP_XSTATE_MAGIC1, &SW->magic1, fault);
+		user_store(size + FP_XSTATE_MAGIC2_SIZE, &SW->extended_size, fault);
+		user_store(features, &SW->xfeatures, fault);
+		user_store(size, &SW->xstate_size, fault);
+		user_store(FP_XSTATE_MAGIC2, fp + size, fault);
+	} else {
+		user_store(0U, &SW->magic1, fault);
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 /* Chooses the place. *fp: of the FPU area, below which the frame lies. 0 or -EFAULT (the alternate stack would overflow). */
@@ -159,38 +148,71 @@ static int place_frame(const struct ksignal *k, const struct regs *regs, uaddr_t
 	return (nested || entering) && !within_altstack(t, *frame) ? -EFAULT : 0;
 }
 
-static void fill_context(struct sigcontext_64 *c, const struct regs *r, uaddr_t fp, u64 mask)
+/* => user_access_begin(), at's range checked. What programs do not read (padding) stays as the stack had it. 0 or -EFAULT */
+static inline int put_context(struct sigcontext_64 *c, const struct regs *r, uaddr_t fp, u64 mask)
 {
 	const struct arch_thread *a = &current->arch;
-	*c = (struct sigcontext_64){
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-		.di = r->di, .si = r->si, .bp = r->bp, .bx = r->bx, .dx = r->dx, .ax = r->ax, .cx = r->cx, .sp = r->sp,
-		.ip = r->ip, .flags = r->flags, .cs = (u16)r->cs, .ss = (u16)r->ss,
-		.err = a->error_code, .trapno = a->trap_nr, .oldmask = mask, .cr2 = a->fault_addr, .fpstate = fp,
-	};
+	user_store(r->r8, &c->r8, fault);
+	user_store(r->r9, &c->r9, fault);
+	user_store(r->r10, &c->r10, fault);
+	user_store(r->r11, &c->r11, fault);
+	user_store(r->r12, &c->r12, fault);
+	user_store(r->r13, &c->r13, fault);
+	user_store(r->r14, &c->r14, fault);
+	user_store(r->r15, &c->r15, fault);
+	user_store(r->di, &c->di, fault);
+	user_store(r->si, &c->si, fault);
+	user_store(r->bp, &c->bp, fault);
+	user_store(r->bx, &c->bx, fault);
+	user_store(r->dx, &c->dx, fault);
+	user_store(r->ax, &c->ax, fault);
+	user_store(r->cx, &c->cx, fault);
+	user_store(r->sp, &c->sp, fault);
+	user_store(r->ip, &c->ip, fault);
+	user_store(r->flags, &c->flags, fault);
+	/* cs, gs, fs, ss, 16 bits each */
+	user_store((u64)(u16)r->cs | r->ss << 48, (u64 *)(void *)&c->cs, fault);
+	user_store(a->error_code, &c->err, fault);
+	user_store(a->trap_nr, &c->trapno, fault);
+	user_store(mask, &c->oldmask, fault);
+	user_store(a->fault_addr, &c->cr2, fault);
+	user_store(fp, &c->fpstate, fault);
+	return 0;
+fault:
+	return -EFAULT;
+}
+
+/* The frame but for the siginfo. 0 or -EFAULT. */
+static int put_frame(struct rt_sigframe *f, const struct ksignal *k, const struct regs *regs, uaddr_t fp)
+{
+	const struct task *t = current;
+	u64 mask = sigmask_to_save();
+	user_access_begin();
+	user_store(k->action.restorer, &f->restorer, fault);
+	user_store(UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (have_xsave() ? UC_XSTATE : 0), &f->uc.flags, fault);
+	user_store(0UL, &f->uc.link, fault);
+	user_store(t->altstack_sp, &f->uc.stack.sp, fault);
+	user_store(t->altstack_flags, &f->uc.stack.flags, fault);
+	user_store(t->altstack_size, &f->uc.stack.size, fault);
+	user_store(mask, &f->uc.mask, fault);
+	if (put_context(&f->uc.mc, regs, fp, mask))
+		goto fault;
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 int setup_rt_frame(const struct ksignal *k, struct regs *regs)
 {
-	struct task *t = current;
-	struct rt_sigframe f;
 	uaddr_t at, fp;
 	/* The C library supplies the return path; there is no page of ours to return to. */
-	if (!(k->action.flags & SA_RESTORER) || place_frame(k, regs, &at, &fp) || save_fpu(fp))
+	if (!(k->action.flags & SA_RESTORER) || place_frame(k, regs, &at, &fp) || !user_range_ok(at, fp + fpu_frame_size() - at))
 		return -EFAULT;
-	u64 mask = sigmask_to_save();
-	f.restorer = k->action.restorer;
-	f.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (have_xsave() ? UC_XSTATE : 0);
-	f.uc.link = 0;
-	f.uc.stack = (struct user_stack){ .sp = t->altstack_sp, .flags = t->altstack_flags, .size = t->altstack_size };
-	f.uc.mask = mask;
-	fill_context(&f.uc.mc, regs, fp, mask);
-	size_t n = offsetof(struct rt_sigframe, info);
-	if (k->action.flags & SA_SIGINFO) {
-		siginfo_to_bytes(&k->info, f.info);
-		n = sizeof(f);
-	}
-	if (copy_to_user(at, &f, n))
+	if (save_fpu(fp) || put_frame((struct rt_sigframe *)at, k, regs, fp))
+		return -EFAULT;
+	if ((k->action.flags & SA_SIGINFO) && copy_siginfo_to_user(at + offsetof(struct rt_sigframe, info), &k->info))
 		return -EFAULT;
 	regs->di = (u64)k->sig;
 	regs->si = at + offsetof(struct rt_sigframe, info);
@@ -200,99 +222,97 @@ int setup_rt_frame(const struct ksignal *k, struct regs *regs)
 	regs->sp = at;
 	regs->cs = USER_CS;
 	regs->ss = USER_DS;
-	fpu_reset();
+	arch_fpu_reset();
 	return 0;
 }
 
 /* --- back --------------------------------------------------------------------------------------------------------------------------------- */
 
-/* One attempt to fill the thread's own area without sleeping: a switch would overwrite it with the live registers. */
-static bool read_fpu_once(uaddr_t at, u32 size)
+/* What of an XSAVE image the frame holds: *features of the whole one, or only the 512 bytes of FXSAVE when the magic words are missing. 0 or -EFAULT. */
+static int fpu_frame_extent(uaddr_t fp, u64 *features, bool *only_fx)
 {
-	struct task *t = current;
-	t->uaccess_disabled++;
-	int err = copy_from_user(t->arch.fpu, at, size);
-	t->uaccess_disabled--;
-	return !err;
-}
-
-/* How much of an XSAVE image the frame holds: the whole one, or the 512 bytes of FXSAVE when the magic words are missing. 0 or -EFAULT. */
-static int fpu_frame_extent(uaddr_t at, u32 *size, u64 *features)
-{
-	struct _fpx_sw_bytes sw;
-	u32 full = (u32)arch_fpu_size(), magic2;
-	*size = FX_SIZE;
+	u32 magic1, extended, size, magic2;
 	*features = 3;
-	if (copy_from_user(&sw, at + FX_SW_OFFSET, sizeof(sw)))
-		return -EFAULT;
-	if (!have_xsave() || sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size < FX_SIZE + XSAVE_HEADER_SIZE || sw.xstate_size > full ||
-	    sw.xstate_size > sw.extended_size)
+	*only_fx = true;
+	if (!have_xsave())
 		return 0;
-	if (get_user(magic2, at + sw.xstate_size))
-		return -EFAULT;
-	if (magic2 == FP_XSTATE_MAGIC2) {
-		*size = sw.xstate_size;
-		*features = sw.xfeatures;
+	user_access_begin();
+	user_load(magic1, &SW->magic1, fault);
+	user_load(extended, &SW->extended_size, fault);
+	user_load(size, &SW->xstate_size, fault);
+	if (magic1 == FP_XSTATE_MAGIC1 && size >= FX_SIZE + XSAVE_HEADER_SIZE && size <= arch_fpu_size() && size <= extended) {
+		user_load(magic2, (u32 *)(fp + size), fault);
+		*only_fx = magic2 != FP_XSTATE_MAGIC2;
 	}
+	if (!*only_fx)
+		user_load(*features, &SW->xfeatures, fault);
+	user_access_end();
 	return 0;
-}
-
-static int read_fpu(uaddr_t at, u32 size)
-{
-	u8 byte;
-	for (int tries = 0; tries < 8; tries++) {
-		if (read_fpu_once(at, size))
-			return 0;
-		/* What came over must not be in the header when a switch stores the registers in front of it. */
-		arch_fpu_sanitize(current->arch.fpu);
-		/* Not present: fault it in, then again. */
-		for (uaddr_t a = at; a < at + size; a = ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE)
-			if (get_user(byte, a))
-				return -EFAULT;
-	}
+fault:
+	user_access_end();
 	return -EFAULT;
 }
 
-static int restore_fpu(uaddr_t at)
+static int restore_fpu(uaddr_t fp)
 {
-	u8 *f = (u8 *)current->arch.fpu;
-	u32 size;
-	u64 features, bv = 3;
-	if (!at) {
-		fpu_reset();
+	u64 features;
+	bool only_fx;
+	if (!fp) {
+		arch_fpu_reset();
 		return 0;
 	}
-	if (fpu_frame_extent(at, &size, &features) || read_fpu(at, size)) {
-		fpu_reset();
-		return -EFAULT;
-	}
-	if (have_xsave()) {
-		if (size > FX_SIZE)
-			memcpy(&bv, f + FX_SIZE, sizeof(bv));
-		bv &= features;
-		/* The rest of the header is arch_fpu_sanitize()'s to clear. */
-		memcpy(f + FX_SIZE, &bv, sizeof(bv));
-	}
-	if (!arch_fpu_sanitize(current->arch.fpu)) {
-		fpu_reset();
-		return -EFAULT;
-	}
-	arch_fpu_restore();
-	return 0;
+	if (user_range_ok(fp, fpu_frame_size()) && !fpu_frame_extent(fp, &features, &only_fx) && !arch_fpu_restore_user(fp, features, only_fx))
+		return 0;
+	arch_fpu_reset();
+	return -EFAULT;
 }
 
-static void restore_regs(struct regs *r, const struct sigcontext_64 *c)
+/* What sys_rt_sigreturn() reads beside the registers. */
+struct restored {
+	struct user_stack stack;
+	u64 flags, mask, fpstate;
+};
+
+/* Loads the registers from a frame, and the rest into *o. 0, or -EFAULT with nothing loaded (or in part: somebody unmapped the frame just now). */
+static int get_context(const struct rt_ucontext *uc, struct regs *r, struct restored *o)
 {
-	r->r8 = c->r8, r->r9 = c->r9, r->r10 = c->r10, r->r11 = c->r11;
-	r->r12 = c->r12, r->r13 = c->r13, r->r14 = c->r14, r->r15 = c->r15;
-	r->di = c->di, r->si = c->si, r->bp = c->bp, r->bx = c->bx;
-	r->dx = c->dx, r->ax = c->ax, r->cx = c->cx, r->sp = c->sp;
-	r->ip = c->ip;
-	r->flags = (r->flags & ~FLAGS_USER) | (c->flags & FLAGS_USER);
-	r->cs = (u64)c->cs | 3;
-	r->ss = (u64)c->ss | 3;
-	/* No restart processing, whatever ax looks like. */
-	r->orig_ax = ~0UL;
+	const struct sigcontext_64 *c = &uc->mc;
+	u64 flags, selectors;
+	user_access_begin();
+	/* Its ends first: no register is lost when a page is missing. */
+	user_load(o->mask, &uc->mask, fault);
+	user_load(o->flags, &uc->flags, fault);
+	user_load(o->stack.sp, &uc->stack.sp, fault);
+	user_load(o->stack.flags, &uc->stack.flags, fault);
+	user_load(o->stack.size, &uc->stack.size, fault);
+	user_load(o->fpstate, &c->fpstate, fault);
+	user_load(flags, &c->flags, fault);
+	user_load(selectors, (const u64 *)(const void *)&c->cs, fault);
+	user_load(r->r8, &c->r8, fault);
+	user_load(r->r9, &c->r9, fault);
+	user_load(r->r10, &c->r10, fault);
+	user_load(r->r11, &c->r11, fault);
+	user_load(r->r12, &c->r12, fault);
+	user_load(r->r13, &c->r13, fault);
+	user_load(r->r14, &c->r14, fault);
+	user_load(r->r15, &c->r15, fault);
+	user_load(r->di, &c->di, fault);
+	user_load(r->si, &c->si, fault);
+	user_load(r->bp, &c->bp, fault);
+	user_load(r->bx, &c->bx, fault);
+	user_load(r->dx, &c->dx, fault);
+	user_load(r->ax, &c->ax, fault);
+	user_load(r->cx, &c->cx, fault);
+	user_load(r->sp, &c->sp, fault);
+	user_load(r->ip, &c->ip, fault);
+	user_access_end();
+	r->flags = (r->flags & ~FLAGS_USER) | (flags & FLAGS_USER);
+	r->cs = (u16)selectors | 3;
+	r->ss = selectors >> 48 | 3;
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 /* Selectors other than the two code segments and the one data segment would make IRET fault; addresses outside user space would, too. */
@@ -304,21 +324,24 @@ static bool regs_sane(const struct regs *r)
 long sys_rt_sigreturn(void)
 {
 	struct regs *regs = current_regs();
-	struct rt_ucontext uc;
-	current->restart.fn = NULL;
-	atomic_or(&current->flags, TIF_NEW_REGS);
+	uaddr_t uc = regs->sp;
+	struct restored o;
+	struct task *t = current;
+	t->restart.fn = NULL;
+	atomic_or(&t->flags, TIF_NEW_REGS);
+	/* No restart processing, whatever ax looks like. */
 	regs->orig_ax = ~0UL;
-	if (copy_from_user(&uc, regs->sp, sizeof(uc))) {
+	if (!user_range_ok(uc, sizeof(struct rt_ucontext)) || get_context((const struct rt_ucontext *)uc, regs, &o)) {
 		force_signal(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}
-	set_current_blocked(uc.mask);
+	set_current_blocked(o.mask);
 	/* A stack that is refused is forgotten silently, as always. */
-	altstack_set(&uc.stack, regs->sp);
-	restore_regs(regs, &uc.mc);
-	if (!(uc.flags & UC_STRICT_RESTORE_SS) && regs->cs == USER_CS)
+	if (unlikely(o.stack.sp != t->altstack_sp || o.stack.size != t->altstack_size || o.stack.flags != t->altstack_flags))
+		altstack_set(&o.stack, uc);
+	if (!(o.flags & UC_STRICT_RESTORE_SS) && regs->cs == USER_CS)
 		regs->ss = USER_DS;
-	if (restore_fpu(uc.mc.fpstate)) {
+	if (restore_fpu(o.fpstate)) {
 		force_signal(SIGSEGV, SI_KERNEL, 0);
 	} else if (!regs_sane(regs)) {
 		regs->cs = USER_CS;

@@ -28,6 +28,10 @@ void sighand_wait_readers(struct sighand *s)
 
 /* --- queues ------------------------------------------------------------------------------------------------------------------------------ */
 
+static struct kmem_cache *queue_cache;
+
+void signal_init(void) { queue_cache = kmem_cache_create("sigqueue", sizeof(struct sigqueue), 16); }
+
 void sigpending_init(struct sigpending *p)
 {
 	list_init(&p->list);
@@ -67,7 +71,7 @@ struct sigqueue *sigqueue_alloc(struct task *t, bool override)
 			return NULL;
 		}
 	}
-	struct sigqueue *q = kmalloc(sizeof(*q));
+	struct sigqueue *q = kmem_cache_alloc(queue_cache);
 	if (!q) {
 		if (u) {
 			account_uncharge(u, USERNS_SIGPENDING, 1);
@@ -90,7 +94,7 @@ void sigqueue_free(struct sigqueue *q)
 		account_uncharge(q->user, USERNS_SIGPENDING, 1);
 		user_put(q->user);
 	}
-	kfree(q);
+	kmem_cache_free(queue_cache, q);
 }
 
 void flush_sigpending(struct sigpending *p)
@@ -123,7 +127,7 @@ static void collect(struct sigpending *p, struct sigqueue *q, struct ksiginfo *i
 	struct sigqueue *o;
 	bool more = false;
 	list_del(&q->node);
-	list_for_each(o, &p->list, node) {
+	list_for_each(o, &p->list, node) { /* as a rule there is no other */
 		if (o->info.signo == q->info.signo) {
 			more = true;
 			break;
@@ -224,6 +228,11 @@ void recalc_sigpending(void)
 void signal_wake_up(struct task *t, bool fatal)
 {
 	u32 states = TASK_INTERRUPTIBLE;
+	/* Itself, on its way: it looks at the flag before it sleeps or leaves. */
+	if (t == current && !fatal && READ_ONCE(t->state) == TASK_RUNNING) {
+		atomic_or(&t->flags, TIF_SIGPENDING);
+		return;
+	}
 	if (fatal)
 		/* A tracer that is at work on it wakes it when it is done: ptrace_unfreeze(). */
 		states |= TASK_WAKEKILL | TASK_STOPPED | (t->jobctl & JOBCTL_FROZEN ? 0 : TASK_TRACED);

@@ -34,6 +34,8 @@ struct ksignal {
 };
 
 /* --- signal.c --- */
+/* Boot: the cache of queue entries. */
+void signal_init(void);
 /* => S of current. Takes the next signal outside `blocked` from current's queues; 0 when there is none. Synchronous faults first, then lowest
  * number, private before shared. *shared (may be NULL): it came from the process's queue. */
 int dequeue_signal(ksigset_t blocked, struct ksiginfo *info, bool *shared);
@@ -76,6 +78,8 @@ void siginfo_from_bytes(const u8 in[128], struct ksiginfo *info);
 int send_signal_locked(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type);
 /* The kernel tells t about one of its children: the ids in info are already those of t's namespaces. Takes S. */
 int send_signal_told(struct task *t, int sig, const struct ksiginfo *info);
+/* current to itself: to this thread. 0, -EINVAL, -EAGAIN. */
+int send_signal_self(int sig, const struct ksiginfo *info);
 /* Permission check, then the signal (sig 0: check only). */
 int group_send_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type);
 /* As force_signal() with everything of the siginfo given. */

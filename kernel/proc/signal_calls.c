@@ -267,6 +267,9 @@ long sys_kill(u64 upid, u64 usig)
 static long kill_thread(s32 tgid, s32 tid, int sig, const struct ksiginfo *info)
 {
 	int err = -ESRCH;
+	/* raise(3): nothing to look up, nobody to ask. */
+	if (tid == pid_vnr(current->thread_pid) && (tgid <= 0 || tgid == current_vpid()))
+		return sig ? send_signal_self(sig, info) : 0;
 	spin_lock(&tasklist_lock);
 	struct task *t = find_tid(tid);
 	if (t && (tgid <= 0 || pid_vnr(t->signal->pids[PIDTYPE_TGID]) == tgid)) {

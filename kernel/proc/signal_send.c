@@ -13,6 +13,8 @@ static u64 handler_of(const struct task *t, int sig) { return t->sighand->action
 static bool action_ignores(struct task *t, int sig, bool force)
 {
 	u64 h = handler_of(t, sig);
+	if (likely(h > KSIG_IGN && !(t->pf & PF_KTHREAD)))
+		return false; /* a handler, and SIGKILL and SIGSTOP have none */
 	if (t->tgid == 1 && sig_in(sig, SIGSET_ONLY))
 		return true;
 	if ((t->signal->flags & SIGNAL_UNKILLABLE) && h == KSIG_DFL && !(force && sig_in(sig, SIGSET_ONLY)))
@@ -55,20 +57,25 @@ static void continue_group(struct task *p)
 	s->group_exit_code = 0;
 }
 
+/* A stop signal takes back a SIGCONT. => S */
+static void stop_group(struct task *p)
+{
+	struct task *t;
+	flush_signals(SIGMASK(SIGCONT), &p->signal->shared_pending);
+	for_each_thread(p, t)
+		flush_signals(SIGMASK(SIGCONT), &t->pending);
+}
+
 /* Side effects at generation; false = the signal is dropped. => S */
 static bool prepare_signal(struct task *p, int sig, bool force)
 {
-	struct task *t;
 	/* While a core is written only SIGKILL counts: it breaks the dump off. */
 	if (p->signal->flags & SIGNAL_GROUP_EXIT)
 		return p->signal->core && sig == SIGKILL;
-	if (sig_in(sig, SIGSET_STOP)) {
-		flush_signals(SIGMASK(SIGCONT), &p->signal->shared_pending);
-		for_each_thread(p, t)
-			flush_signals(SIGMASK(SIGCONT), &t->pending);
-	} else if (sig == SIGCONT) {
+	if (unlikely(sig_in(sig, SIGSET_STOP)))
+		stop_group(p);
+	else if (sig == SIGCONT)
 		continue_group(p);
-	}
 	/* A blocked signal may get a handler before it is unblocked. */
 	if (sig_in(sig, p->blocked | p->real_blocked))
 		return true;
@@ -99,12 +106,10 @@ static struct task *next_thread(struct task *t)
 	return list_entry(n, struct task, thread_node);
 }
 
-/* The thread that takes a signal for p or for p's process, NULL when all block it or have enough to do. => S */
-static struct task *choose_target(struct task *p, int sig, enum pid_type type)
+/* The thread that takes a signal for p's process when p itself does not, NULL when all block it or have enough to do. => S */
+static __noinline struct task *choose_target(struct task *p, int sig, enum pid_type type)
 {
 	struct signal *s = p->signal;
-	if (wants_signal(p, sig))
-		return p;
 	if (type == PIDTYPE_PID || s->nr_threads <= 1 || list_empty(&s->threads))
 		return NULL;
 	struct task *first = s->curr_target ? s->curr_target : p;
@@ -120,7 +125,7 @@ static struct task *choose_target(struct task *p, int sig, enum pid_type type)
 
 static bool is_fatal(struct task *t, int sig)
 {
-	return !sig_in(sig, SIGSET_IGNORE | SIGSET_STOP) && handler_of(t, sig) == KSIG_DFL;
+	return handler_of(t, sig) == KSIG_DFL && !sig_in(sig, SIGSET_IGNORE | SIGSET_STOP);
 }
 
 /* The whole group dies of sig, from this moment. => S */
@@ -143,7 +148,7 @@ static void start_group_exit(struct task *p, int sig)
 /* Chooses a thread and wakes it; a signal that will kill for sure kills now. => S */
 static void complete_signal(struct task *p, int sig, enum pid_type type)
 {
-	struct task *t = choose_target(p, sig, type);
+	struct task *t = wants_signal(p, sig) ? p : choose_target(p, sig, type);
 	if (!t)
 		return;
 	if (is_fatal(p, sig) && (p->signal->core || !(p->signal->flags & SIGNAL_GROUP_EXIT)) && !sig_in(sig, t->real_blocked) && !sig_in(sig, SIGSET_CORE) &&
@@ -184,34 +189,6 @@ static int enqueue(struct task *t, struct sigpending *p, int sig, const struct k
 	return 0;
 }
 
-/* The ids of an info with a sender (kill, sigqueue) are the sender's view of itself: into t's user namespace, and no pid if t cannot see the sender.
- * True when the signal comes from outside t's pid namespace: then its init takes SIGKILL and SIGSTOP. => S */
-static bool translate_ids(struct task *t, struct ksiginfo *info)
-{
-	struct user_namespace *mine = current_user_ns();
-	struct pid_namespace *ns = task_pid_ns(t);
-	spin_lock(&t->alloc_lock);
-	if (unlikely(t->cred->user_ns != mine))
-		info->uid = show_uid(t->cred->user_ns, make_uid(mine, info->uid));
-	spin_unlock(&t->alloc_lock);
-	if (likely(!ns->level) || pid_nr_in(current->thread_pid, ns))
-		return false;
-	info->pid = 0;
-	return true;
-}
-
-static int queue_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type, bool force);
-
-int send_signal_locked(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type)
-{
-	if (!info || info->code == SI_KERNEL)
-		return queue_signal(t, sig, info, type, true);
-	if (!siginfo_has_sender(info))
-		return queue_signal(t, sig, info, type, false);
-	struct ksiginfo seen = *info;
-	bool force = translate_ids(t, &seen);
-	return queue_signal(t, sig, &seen, type, force);
-}
 
 /* force: not to be refused by an init for SIGKILL and SIGSTOP. => S */
 static int queue_signal(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type, bool force)
@@ -233,6 +210,55 @@ static int queue_signal(struct task *t, int sig, const struct ksiginfo *info, en
 		collect_for_forks(t->signal, sig);
 	complete_signal(t, sig, type);
 	return 0;
+}
+
+/* Does t see the users and processes that current sees? => S */
+static bool same_view(struct task *t)
+{
+	struct user_namespace *mine = current_user_ns();
+	/* The threads of a process always do. */
+	if (t->signal == current->signal)
+		return true;
+	spin_lock(&t->alloc_lock);
+	bool same = t->cred->user_ns == mine;
+	spin_unlock(&t->alloc_lock);
+	return likely(same) && likely(!task_pid_ns(t)->level);
+}
+
+/* The ids of an info with a sender (kill, sigqueue) are the sender's view of itself: into t's user namespace, and no pid if t cannot see the sender. When
+ * the signal comes from outside t's pid namespace, its init takes SIGKILL and SIGSTOP. => S */
+static __noinline int queue_translated(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type)
+{
+	struct user_namespace *mine = current_user_ns();
+	struct pid_namespace *ns = task_pid_ns(t);
+	struct ksiginfo seen = *info;
+	spin_lock(&t->alloc_lock);
+	seen.uid = show_uid(t->cred->user_ns, make_uid(mine, info->uid));
+	spin_unlock(&t->alloc_lock);
+	bool outside = ns->level && !pid_nr_in(current->thread_pid, ns);
+	if (outside)
+		seen.pid = 0;
+	return queue_signal(t, sig, &seen, type, outside);
+}
+
+int send_signal_locked(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type)
+{
+	if (!info || info->code == SI_KERNEL)
+		return queue_signal(t, sig, info, type, true);
+	if (likely(same_view(t)) || !siginfo_has_sender(info))
+		return queue_signal(t, sig, info, type, false);
+	return queue_translated(t, sig, info, type);
+}
+
+int send_signal_self(int sig, const struct ksiginfo *info)
+{
+	struct task *t = current;
+	if (sig < 1 || sig > NSIG_MAX)
+		return -EINVAL;
+	u64 f = spin_lock_irqsave(&t->sighand->lock);
+	int err = send_signal_locked(t, sig, info, PIDTYPE_PID);
+	spin_unlock_irqrestore(&t->sighand->lock, f);
+	return err;
 }
 
 int send_signal_info(struct task *t, int sig, const struct ksiginfo *info, enum pid_type type)

@@ -11,6 +11,7 @@
 
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/signal.h"
 
 #define STACKS_KEPT 16
 
@@ -222,6 +223,7 @@ void fork_init(void)
 {
 	task_cache = kmem_cache_create("task", ALIGN_UP(sizeof(struct task), 64UL) + arch_fpu_size(), 64);
 	steps_init();
+	signal_init();
 	set_limits();
 	/* Process 0 holds number 0 for good, as pid, group and session: kernel threads and process 1 are born into them. */
 	for (u32 i = 0; i < PIDTYPE_MAX; i++)

@@ -28,17 +28,22 @@
 typedef u64 ksigset_t; /* bit n-1 = signal n */
 #define SIGMASK(s) (1UL << ((s)-1))
 
-/* The kernel's view of a siginfo: the very 128 bytes that user space gets, kept short. */
+/* The kernel's view of a siginfo: the very 128 bytes that user space gets, kept short. What one signal has and another has not lies in one place. */
 struct ksiginfo {
 	s32 signo, code, err;
 	s32 pid;
 	u32 uid;
 	s32 status;
-	u64 addr;          /* faults */
-	u64 value;         /* sigqueue, timers */
-	u64 utime, stime;  /* SIGCHLD */
-	s32 timerid, overrun;
-	s32 syscall; u32 arch;
+	union {
+		u64 addr;  /* faults, SIGSYS */
+		u64 value; /* sigqueue, timers; SIGIO's band */
+		u64 utime; /* SIGCHLD */
+	};
+	union {
+		u64 stime;                              /* SIGCHLD */
+		struct { s32 timerid, overrun; };       /* timers */
+		struct { s32 syscall; u32 arch; };      /* SIGSYS */
+	};
 };
 struct sigqueue {
 	struct list_head node;

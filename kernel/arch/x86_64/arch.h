@@ -44,11 +44,15 @@ void arch_debug_changed(struct thread *t);
 size_t arch_fpu_size(void);
 /* Reset state (FCW 0x37f, MXCSR 0x1f80) into the area. */
 void arch_fpu_init(struct fpu_state *f);
-/* Saves the live registers of current into current's area / loads them from it. Used around signal frames. */
+/* Saves the live registers of current into current's area. */
 void arch_fpu_save(void);
-void arch_fpu_restore(void);
-/* Makes user-supplied XSAVE bytes (size arch_fpu_size) safe for arch_fpu_restore: reserved bits, MXCSR, header. false = cannot be mended. */
-bool arch_fpu_sanitize(struct fpu_state *f);
+/* Signal frames: the live registers to a 64-byte aligned user area of arch_fpu_size() bytes, x87 and SSE marked as in use. 0 or -EFAULT; may sleep. */
+long arch_fpu_save_user(uaddr_t at);
+/* Loads them from such an area: the parts named by `features`, the others become fresh; only_fx: 512 bytes without a header. 0, or -EFAULT when the bytes
+ * cannot be read or the CPU refuses them: then any part may have been loaded. May sleep. The caller has checked the range. */
+long arch_fpu_restore_user(uaddr_t at, u64 features, bool only_fx);
+/* Fresh registers. */
+void arch_fpu_reset(void);
 /* The MXCSR bits that exist. */
 u32 arch_mxcsr_mask(void);
 /* Features in XCR0, for the frame's xstate_bv and magic words. */

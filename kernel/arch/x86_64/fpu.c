@@ -4,6 +4,8 @@
  */
 #include "arch/x86_64/extable.h"
 #include "arch/x86_64/internal.h"
+#include "arch/x86_64/user_access.h"
+#include "lib/errno.h"
 
 #define XFEATURES_WANTED 0xe7UL /* x87 SSE AVX, AVX-512's three */
 #define XFEATURES_AVX512 0xe0UL
@@ -92,16 +94,13 @@ static bool try_restore(struct fpu_state *f)
 	return ok;
 }
 
-void fpu_restore_init(void)
-{
-	/* Nothing in use: XRSTOR loads every part's initial state, and MXCSR from the image. */
-	static u8 fresh[512 + 64] __aligned(64);
-	u32 mxcsr = MXCSR_INIT;
-	u16 fcw = FCW_INIT;
-	memcpy(fresh, &fcw, 2);
-	memcpy(fresh + 24, &mxcsr, 4);
-	try_restore((struct fpu_state *)fresh);
-}
+/* Nothing in use: XRSTOR loads every part's initial state, and MXCSR from the image. */
+static u8 fresh[512 + 64] __aligned(64) = {
+	[0] = FCW_INIT & 0xff, [1] = FCW_INIT >> 8, [24] = MXCSR_INIT & 0xff, [25] = MXCSR_INIT >> 8,
+};
+
+void fpu_restore_init(void) { try_restore((struct fpu_state *)fresh); }
+void arch_fpu_reset(void) { fpu_restore_init(); }
 
 void fpu_restore_from(struct fpu_state *f)
 {
@@ -121,28 +120,48 @@ void arch_fpu_save(void)
 	irq_restore(flags);
 }
 
-void arch_fpu_restore(void)
+/* --- signal frames ------------------------------------------------------------------------------------------------------------------------ */
+
+long arch_fpu_save_user(uaddr_t at)
 {
-	struct fpu_state *f = arch_of(current_thread())->fpu;
-	u64 flags = irq_save();
-	if (f)
-		fpu_restore_from(f);
-	irq_restore(flags);
+	user_access_begin();
+	if (xcr0) {
+		/* XSAVE writes the parts in use and their bits; the rest of the header must be zero. */
+		for (u32 i = 0; i < 8; i++)
+			user_store(0UL, at + XSAVE_HEADER + 8 * i, fault);
+		__asm__ goto("1: xsave64 (%0)\n2: orb $3, 512(%0)\n" EX_TABLE("1b", "%l[fault]") EX_TABLE("2b", "%l[fault]")
+			     :
+			     : "r"(at), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
+			     : "memory"
+			     : fault);
+	} else {
+		__asm__ goto("1: fxsave64 (%0)\n" EX_TABLE("1b", "%l[fault]")::"r"(at) : "memory" : fault);
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
-bool arch_fpu_sanitize(struct fpu_state *f)
+static void xrstor_fresh(u64 features)
 {
-	u8 *b = (u8 *)f;
-	u32 mxcsr;
-	u64 bv;
-	memcpy(&mxcsr, b + 24, 4);
-	mxcsr &= mxcsr_mask;
-	memcpy(b + 24, &mxcsr, 4);
-	if (xcr0) {
-		memcpy(&bv, b + XSAVE_HEADER, 8);
-		bv &= xcr0;
-		memset(b + XSAVE_HEADER, 0, 64);
-		memcpy(b + XSAVE_HEADER, &bv, 8);
-	}
-	return true;
+	__asm__ __volatile__("xrstor64 (%0)" ::"r"(fresh), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
+}
+
+long arch_fpu_restore_user(uaddr_t at, u64 features, bool only_fx)
+{
+	features &= xcr0;
+	user_access_begin();
+	if (xcr0 && !only_fx)
+		__asm__ goto("1: xrstor64 (%0)\n" EX_TABLE("1b", "%l[fault]")::"r"(at), "a"((u32)features), "d"((u32)(features >> 32)) : "memory" : fault);
+	else
+		__asm__ goto("1: fxrstor64 (%0)\n" EX_TABLE("1b", "%l[fault]")::"r"(at) : "memory" : fault);
+	user_access_end();
+	if (unlikely(xcr0 & ~features))
+		xrstor_fresh(xcr0 & ~features);
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
