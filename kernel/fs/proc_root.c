@@ -291,6 +291,8 @@ static struct proc_entry const root_dir[] = {
 	PROC_TEXT("slabinfo", 0400, show_slabinfo),
 	PROC_TEXT("vmstat", 0444, show_vmstat),
 	PROC_TEXT("pando", 0444, proc_show_pando),
+	PROC_TEXT("births_idle", 0444, proc_show_births_idle),
+	PROC_TEXT("births_failed", 0444, proc_show_births_failed),
 	PROC_DIR("tty", 0555, tty_dir),
 	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .dir = proc_sysvipc_dir, .nr = PROC_SYSVIPC_NR },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .dir = proc_sys_dir, .nr = PROC_SYS_NR },

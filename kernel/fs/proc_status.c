@@ -1,11 +1,10 @@
-/* /proc/PID/stat, status, statm, limits and birth: what a process is and how it came to be. */
+/* /proc/PID/stat, status, statm and limits: what a process is. */
 #include "fs/procfs.h"
 
 #include <linux/sched.h>
 
 #include "lib/format.h"
 #include "lib/string.h"
-#include "proc/birth.h"
 #include "proc/seccomp.h"
 #include "sched/timer.h"
 
@@ -342,46 +341,5 @@ int proc_show_limits(struct text *t, const struct proc_node *n)
 		else
 			text_puts(t, "\n");
 	}
-	return 0;
-}
-
-/* --- birth ------------------------------------------------------------------------------------------------------------------------------ */
-static void put_flags(struct text *t, u64 flags)
-{
-	static const struct { u64 bit; const char *name; } names[] = {
-		{ CLONE_VM, "CLONE_VM" }, { CLONE_FS, "CLONE_FS" }, { CLONE_FILES, "CLONE_FILES" }, { CLONE_SIGHAND, "CLONE_SIGHAND" },
-		{ CLONE_PIDFD, "CLONE_PIDFD" }, { CLONE_PTRACE, "CLONE_PTRACE" }, { CLONE_VFORK, "CLONE_VFORK" }, { CLONE_PARENT, "CLONE_PARENT" },
-		{ CLONE_THREAD, "CLONE_THREAD" }, { CLONE_NEWNS, "CLONE_NEWNS" }, { CLONE_SYSVSEM, "CLONE_SYSVSEM" }, { CLONE_SETTLS, "CLONE_SETTLS" },
-		{ CLONE_PARENT_SETTID, "CLONE_PARENT_SETTID" }, { CLONE_CHILD_CLEARTID, "CLONE_CHILD_CLEARTID" }, { CLONE_UNTRACED, "CLONE_UNTRACED" },
-		{ CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID" }, { CLONE_NEWCGROUP, "CLONE_NEWCGROUP" }, { CLONE_NEWUTS, "CLONE_NEWUTS" },
-		{ CLONE_NEWIPC, "CLONE_NEWIPC" }, { CLONE_NEWUSER, "CLONE_NEWUSER" }, { CLONE_NEWPID, "CLONE_NEWPID" }, { CLONE_NEWNET, "CLONE_NEWNET" },
-		{ CLONE_IO, "CLONE_IO" }, { CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND" }, { CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP" },
-	};
-	bool any = false;
-	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!(flags & names[i].bit))
-			continue;
-		text_printf(t, "%s%s", any ? "|" : "", names[i].name);
-		flags &= ~names[i].bit;
-		any = true;
-	}
-	if (flags || !any)
-		text_printf(t, any ? "|0x%llx" : flags ? "0x%llx" : "%llx", (ull)flags);
-}
-
-int proc_show_birth(struct text *t, const struct proc_node *n)
-{
-	static const char *const calls[] = { "boot", "fork", "vfork", "clone", "clone3", "kernel_thread", "user_mode_thread" };
-	static const char *const modes[] = { "none", "share", "copy", "fresh" };
-	const struct birth_record *b = &n->task->birth;
-	const char *name;
-
-	text_printf(t, "creator:\t%d (%s)\n", b->creator_tid, b->creator_comm);
-	text_printf(t, "call:\t%s\nflags:\t", b->call < ARRAY_SIZE(calls) ? calls[b->call] : "?");
-	put_flags(t, b->flags);
-	text_printf(t, "\nstart:\t%llu.%09llu\ntotal:\t%llu ns\n", (ull)(b->start / NSEC_PER_SEC), (ull)(b->start % NSEC_PER_SEC), (ull)b->total_ns);
-	text_printf(t, "tables_shared:\t%u\nvmas:\t%u\n", b->tables_shared, b->vmas);
-	for (u32 i = 0; (name = birth_step_name(i)); i++)
-		text_printf(t, "step.%s:\t%s\n", name, modes[b->mode[i] & 3]);
 	return 0;
 }

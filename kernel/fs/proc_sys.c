@@ -90,6 +90,15 @@ static int store_threads_max(const struct proc_node *n, char *buf, size_t len)
 	WRITE_ONCE(max_threads, (u32)v);
 	return 0;
 }
+static int show_birth_times(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", READ_ONCE(birth_times)); return 0; }
+static int store_birth_times(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 1)
+		return -EINVAL;
+	WRITE_ONCE(birth_times, (u32)v);
+	return 0;
+}
 static int show_printk(struct text *t, const struct proc_node *n) { text_printf(t, "%d\t4\t1\t7\n", log_console_level); return 0; }
 static int store_printk(const struct proc_node *n, char *buf, size_t len)
 {
@@ -275,6 +284,7 @@ static const struct proc_entry kernel_dir[] = {
 	NUMBER("pid_max", 0644, show_pid_max, store_pid_max),
 	NUMBER("threads-max", 0644, show_threads_max, store_threads_max),
 	NUMBER("ns_last_pid", 0666, show_last_pid, store_last_pid),
+	NUMBER("birth_times", 0644, show_birth_times, store_birth_times),
 	NUMBER("printk", 0644, show_printk, store_printk),
 	SETTING("randomize_va_space", randomize_va_space, 0, 0x7fffffff),
 	CONSTANT("cap_last_cap", "40"),

@@ -104,8 +104,11 @@ int proc_show_thread_stat(struct text *t, const struct proc_node *n);
 int proc_show_status(struct text *t, const struct proc_node *n);
 int proc_show_statm(struct text *t, const struct proc_node *n);
 int proc_show_limits(struct text *t, const struct proc_node *n);
-int proc_show_birth(struct text *t, const struct proc_node *n);
 void proc_put_comm(struct text *t, struct task *task, bool escape);
+/* --- proc_birth.c ------------------------------------------------------------------------------------------------------------------------- */
+int proc_show_birth(struct text *t, const struct proc_node *n);
+int proc_show_births_idle(struct text *t, const struct proc_node *n);
+int proc_show_births_failed(struct text *t, const struct proc_node *n);
 /* --- proc_mm.c ---------------------------------------------------------------------------------------------------------------------------- */
 int proc_show_maps(struct text *t, const struct proc_node *n);
 int proc_show_smaps(struct text *t, const struct proc_node *n);

@@ -20,10 +20,24 @@ struct birth_record {
 	char creator_comm[16];
 	u8 call;               /* enum birth_call */
 	u8 mode[BIRTH_STEPS_MAX]; /* enum share_mode, per row of the step table */
+	u8 exit_signal;        /* as the call asked */
 	u64 flags;
 	u64 start;             /* ns since boot */
 	u64 total_ns;
 	u32 tables_shared, vmas;
+	u32 *step_ns;          /* what each step took, BSTEP_COUNT of them: NULL unless kernel.birth_times was on */
+};
+
+/* A birth that failed. */
+#define BIRTH_FAILURES_KEPT 64
+struct birth_failure {
+	u64 when;              /* ns since boot */
+	u64 flags;
+	s32 tid, own_tid;      /* of the caller: in the first pid namespace, in its own */
+	u32 ns;                /* its own pid namespace's number */
+	s32 err;               /* positive errno */
+	u8 call, step;         /* enum birth_call; row of the step table, or see birth_failure_step() */
+	char comm[16];
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "gen/sys_protos.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "proc/cgroup.h"
 #include "proc/ns.h"
@@ -20,6 +21,8 @@
 #include "proc/steps.h"
 #include "proc/trace_points.h"
 #include "uapi/newer.h"
+
+u32 birth_times;
 
 _Static_assert(TASK_SIZE_MAX == 0x7ffffffff000UL, "clone_args.c knows this number");
 
@@ -72,10 +75,19 @@ static void apply_request(struct task *child, struct birth *b)
 	r->call = a->call;
 	memcpy(r->mode, b->plan.mode, sizeof(r->mode));
 	r->flags = a->flags;
+	r->exit_signal = (u8)a->exit_signal;
 	r->tables_shared = r->vmas = 0;
+	r->step_ns = NULL;
 	r->start = child->start_time = clock_mono();
 	if (unlikely(b->started))
 		b->started = r->start;
+}
+
+/* kernel.birth_times: the record keeps how long each step took, if there is memory for it. */
+static void keep_step_times(struct task *child, const struct birth *b)
+{
+	if (READ_ONCE(birth_times))
+		child->birth.step_ns = kmemdup(b->step_ns, sizeof(b->step_ns));
 }
 
 /* --- publishing: everybody sees the child from here on ------------------------------------------------------------------------------------ */
@@ -123,6 +135,8 @@ static void link_process(struct task *child, struct birth *b)
 	s->shared_pending.set = b->collector.signal;
 	if (unlikely(b->collector.signal))
 		atomic_or(&child->flags, TIF_SIGPENDING);
+	if (unlikely(b->args->flags & CLONE_AUTOREAP))
+		s->autoreap = true;
 	s->has_child_subreaper = parent->signal->has_child_subreaper || parent->signal->is_child_subreaper;
 	s->tty = mine->tty;
 	if (s->tty)
@@ -156,6 +170,8 @@ static int publish(struct task *child, struct birth *b)
 			link_process(child, b);
 		if (unlikely(READ_ONCE(me->flags) & (TIF_SECCOMP | TIF_NO_NEW_PRIVS)))
 			seccomp_inherit(child);
+		if (unlikely(b->args->flags & CLONE_NNP))
+			atomic_or(&child->flags, TIF_NO_NEW_PRIVS);
 		ptrace_init_child(child, b->trace_event || (b->args->flags & CLONE_PTRACE));
 		attach_pid(child, PIDTYPE_PID, pid);
 		nr_threads_total++;
@@ -214,6 +230,8 @@ static int copy_process(struct birth *b, struct task **out)
 	if (b->plan.mode[BSTEP_PIDFD] != STEP_NONE)
 		fd_install(b->pidfd, b->pidfd_file);
 	child->birth.total_ns = clock_mono() - child->birth.start;
+	if (unlikely(b->started))
+		keep_step_times(child, b);
 	if (trace_on(birth))
 		trace_birth(child, b);
 	*out = child;
@@ -260,6 +278,8 @@ long kernel_clone(struct kernel_clone_args *a)
 		.unkillable = current->signal->flags & SIGNAL_UNKILLABLE,
 		.foreign_children = current->nsproxy->pid != current_pid_ns(),
 		.has_mm = current->mm && !a->kthread,
+		.autoreap = current->signal->autoreap,
+		.admin = unlikely(a->flags & CLONE_PIDFD_AUTOKILL) && ns_capable(current_user_ns(), CAP_SYS_ADMIN),
 	};
 	struct birth b = { .args = a, .failed_step = FAILED_DECODE };
 	struct completion vfork;
@@ -267,14 +287,14 @@ long kernel_clone(struct kernel_clone_args *a)
 	if (unlikely(current->ptrace))
 		b.trace_event = choose_trace_event(a);
 	int err = make_clone_plan(a, &caller, &b.plan);
-	if (trace_on(birth))
+	if (trace_on(birth) || unlikely(READ_ONCE(birth_times)))
 		b.started = clock_mono();
 	if (!err)
 		err = copy_process(&b, &child);
 	if (err) {
 		/* A call that starts over is none yet. */
-		if (trace_on(birth_fail) && err != -ERESTARTNOINTR)
-			trace_birth_fail(&b, a->flags, a->call, err);
+		if (err != -ERESTARTNOINTR)
+			birth_failed(&b, a->flags, a->call, err);
 		return err;
 	}
 	long nr = pid_vnr(child->thread_pid);
@@ -330,7 +350,7 @@ long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls)
 
 long sys_clone3(u64 uargs, u64 usize)
 {
-	struct clone3_block b;
+	struct clone3_block b = { .flags = 0 };
 	struct kernel_clone_args a;
 	s32 set_tid[SET_TID_MAX];
 	int err = clone3_check_size(usize);
@@ -344,8 +364,7 @@ long sys_clone3(u64 uargs, u64 usize)
 		err = decode_clone3(&b, set_tid, &a);
 	if (!err)
 		return kernel_clone(&a);
-	if (trace_on(birth_fail))
-		trace_birth_fail(NULL, 0, BIRTH_CLONE3, err);
+	birth_failed(NULL, b.flags, BIRTH_CLONE3, err);
 	return err;
 }
 

@@ -14,7 +14,7 @@
 #define SIGNAL_MAX 64
 #define USER_END 0x7ffffffff000UL /* TASK_SIZE_MAX; asserted equal in clone.c */
 #define LEGACY_FLAGS 0xffffffffUL
-#define PATH_FLAGS (LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
+#define PATH_FLAGS (LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_AUTOREAP | CLONE_NNP | CLONE_PIDFD_AUTOKILL)
 #define NAMESPACE_FLAGS                                                                                                \
 	((u64)CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
 
@@ -127,10 +127,30 @@ static int check_combinations(const struct kernel_clone_args *a, const struct cl
 	return 0;
 }
 
+/* Linux 7.1's rules, which follow those. A child that reaps itself has nobody to signal; one that dies with its pidfd must not gain power over whoever
+ * holds that, unless its creator is mighty. */
+static int check_newer(const struct kernel_clone_args *a, const struct clone_caller *c)
+{
+	u64 f = a->flags;
+	if ((f & CLONE_AUTOREAP) && ((f & (CLONE_THREAD | CLONE_PARENT)) || a->exit_signal))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && c->autoreap)
+		return -EINVAL;
+	if ((f & CLONE_NNP) && (f & CLONE_THREAD))
+		return -EINVAL;
+	if (!(f & CLONE_PIDFD_AUTOKILL))
+		return 0;
+	if (!(f & CLONE_PIDFD) || !(f & CLONE_AUTOREAP) || (f & CLONE_THREAD))
+		return -EINVAL;
+	return (f & CLONE_NNP) || c->admin ? 0 : -EPERM;
+}
+
 int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller *c, struct clone_plan *plan)
 {
 	u64 f = a->flags;
 	int err = check_combinations(a, c);
+	if (!err)
+		err = check_newer(a, c);
 	if (err)
 		return err;
 	*plan = (struct clone_plan){ .mode = {

@@ -50,6 +50,8 @@ struct clone_caller {
 	bool unkillable;    /* its process has SIGNAL_UNKILLABLE: an init */
 	bool foreign_children; /* its children go to another pid namespace than its own */
 	bool has_mm;
+	bool autoreap;      /* it was born with CLONE_AUTOREAP */
+	bool admin;         /* has CAP_SYS_ADMIN in its user namespace; asked for CLONE_PIDFD_AUTOKILL alone */
 };
 struct clone_plan {
 	u8 mode[BIRTH_STEPS_MAX]; /* enum share_mode per enum birth_step */

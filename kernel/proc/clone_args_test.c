@@ -89,7 +89,7 @@ static void test_clone3_block_rules(void **state)
 		{ { .set_tid = 8, .set_tid_size = 1 }, 88, 0 },
 		{ { .flags = CLONE_INTO_CGROUP, .cgroup = 3 }, 80, -EINVAL },
 		{ { .flags = CLONE_INTO_CGROUP, .cgroup = 1UL << 31 }, 88, -EINVAL },
-		{ { .flags = 1UL << 34 }, 88, -EINVAL },
+		{ { .flags = 1UL << 37 }, 88, -EINVAL },
 		{ { .flags = CLONE_DETACHED }, 88, -EINVAL },
 		{ { .flags = 1 }, 88, -EINVAL },
 		{ { .flags = 0x40 }, 88, -EINVAL },
@@ -214,6 +214,28 @@ static void test_kernel_threads(void **state)
 	assert_int_equal(a.call, BIRTH_KTHREAD);
 }
 
+/* Linux 7.1's flags: with each other, and after all older rules. */
+static void test_newer_flags(void **state)
+{
+	static const struct clone_caller admin = { .has_mm = true, .admin = true }, reaped = { .has_mm = true, .autoreap = true };
+	struct clone_plan p;
+	(void)state;
+	assert_int_equal(plan_flags(CLONE_AUTOREAP, &user, &p), 0);
+	assert_int_equal(plan_flags(CLONE_AUTOREAP | CLONE_PARENT, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_AUTOREAP | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, &user, &p), -EINVAL);
+	struct kernel_clone_args a = { .flags = CLONE_AUTOREAP, .exit_signal = SIGCHLD };
+	assert_int_equal(make_clone_plan(&a, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_PARENT, &user, &p), 0);
+	assert_int_equal(plan_flags(CLONE_PARENT, &reaped, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_NNP, &user, &p), 0);
+	assert_int_equal(plan_flags(CLONE_NNP | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, &user, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_PIDFD_AUTOKILL | CLONE_AUTOREAP | CLONE_NNP, &admin, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_PIDFD_AUTOKILL | CLONE_PIDFD | CLONE_NNP, &admin, &p), -EINVAL);
+	assert_int_equal(plan_flags(CLONE_PIDFD_AUTOKILL | CLONE_PIDFD | CLONE_AUTOREAP, &user, &p), -EPERM);
+	assert_int_equal(plan_flags(CLONE_PIDFD_AUTOKILL | CLONE_PIDFD | CLONE_AUTOREAP, &admin, &p), 0);
+	assert_int_equal(plan_flags(CLONE_PIDFD_AUTOKILL | CLONE_PIDFD | CLONE_AUTOREAP | CLONE_NNP, &user, &p), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,7 +247,7 @@ int main(void)
 		cmocka_unit_test(test_combinations),
 		cmocka_unit_test(test_into_cgroup),
 		cmocka_unit_test(test_namespaces), cmocka_unit_test(test_plan_modes),
-		cmocka_unit_test(test_kernel_threads),
+		cmocka_unit_test(test_kernel_threads), cmocka_unit_test(test_newer_flags),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,10 @@ bool do_notify_parent(struct task *t, s32 sig)
 			if (handler == 1)
 				sig = 0;
 		}
+		if (unlikely(t->signal->autoreap) && !t->ptrace) {
+			autoreap = true;
+			sig = 0;
+		}
 		if (sig > 0 && sig <= NSIG_MAX) {
 			struct ksiginfo info;
 			child_info(t, parent, sig, &info);
@@ -264,6 +268,7 @@ struct task *unpublish_task(struct task *t)
 	WRITE_ONCE(t->sighand, NULL);
 	spin_unlock_irqrestore(&t->dead_sighand->lock, flags);
 	nr_threads_total--;
+	t->thread_pid->exit_code = t->exit_code;
 	pidfd_notify(t);
 	detach_pid(t, PIDTYPE_PID);
 	if (unlikely(!cgroup_in_root(t)))

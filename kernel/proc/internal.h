@@ -19,6 +19,10 @@ void free_unborn(struct task *t);
 /* As alloc_pid, with wished-for numbers from the innermost level outwards (clone.md 6); n = 0: none. Also -EINVAL, -EPERM, -EEXIST. */
 int alloc_pid_at(struct pid_namespace *ns, const s32 *set_tid, u64 n, struct pid **out);
 
+/* --- pidfd_info.c ------------------------------------------------------------------------------------------------------------------------- */
+struct file;
+long pidfd_ioctl(struct file *f, u32 cmd, u64 arg);
+
 /* --- exit.c ------------------------------------------------------------------------------------------------------------------------------- */
 /* => tasklist_lock. The locked half of release_task: t leaves every list. Returns a zombie leader that is to be released next, or NULL. */
 struct task *unpublish_task(struct task *t);

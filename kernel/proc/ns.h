@@ -30,6 +30,8 @@ struct ns_common *task_ns(struct task *t, enum ns_kind kind, bool children);
 int nsfs_path(struct ns_common *ns, struct path *out);
 /* The namespace behind an open file, borrowed; NULL when it is none. */
 struct ns_common *nsfs_from_file(struct file *f);
+/* A descriptor for ns, whose reference is taken over. The number or -errno. */
+long nsfs_open(struct ns_common *ns);
 void nsfs_init(void);
 
 /* --- nsproxy.c -------------------------------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include "proc/ns.h"
 #include "uapi/newer.h"
 #include "vfs/dcache.h"
+#include "vfs/mount.h"
 
 static struct mount *nsfs_mount;
 static const struct file_ops nsfs_fops;
@@ -58,8 +59,7 @@ struct ns_common *nsfs_from_file(struct file *f) { return f->ops == &nsfs_fops ?
 
 /* --- ioctls ------------------------------------------------------------------------------------------------------------------------------- */
 
-/* A descriptor for ns, whose reference is taken over. */
-static long open_ns(struct ns_common *ns)
+long nsfs_open(struct ns_common *ns)
 {
 	struct path p;
 	struct file *f;
@@ -82,7 +82,7 @@ static long open_owner(struct ns_common *ns)
 	if (!ns->owner || !userns_within(ns->owner, current_user_ns()))
 		return -EPERM;
 	ns_get(&ns->owner->common);
-	return open_ns(&ns->owner->common);
+	return nsfs_open(&ns->owner->common);
 }
 
 static long open_parent(struct ns_common *ns)
@@ -97,7 +97,7 @@ static long open_parent(struct ns_common *ns)
 	if (!p)
 		return -EPERM;
 	ns_get(&parent->common);
-	return open_ns(&parent->common);
+	return nsfs_open(&parent->common);
 }
 
 static long put_owner_uid(struct ns_common *ns, uaddr_t arg)
@@ -136,6 +136,8 @@ static long nsfs_ioctl(struct file *f, u32 cmd, u64 arg)
 		return ns_kinds[ns->kind]->flag;
 	case NS_GET_OWNER_UID:
 		return put_owner_uid(ns, arg);
+	case NS_GET_MNTNS_ID:
+		return ns->kind == NS_MNT ? put_user(container_of(ns, struct mnt_namespace, common)->id, arg) : -EINVAL;
 	case NS_GET_PID_FROM_PIDNS:
 		return translate_pid(ns, (s32)arg, false, PIDTYPE_PID);
 	case NS_GET_TGID_FROM_PIDNS:

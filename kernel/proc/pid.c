@@ -184,6 +184,7 @@ int alloc_pid_at(struct pid_namespace *ns, const s32 *set_tid, u64 n, struct pid
 		return err;
 	}
 	atomic_set(&pid->refs, 1);
+	pid->ino = 0;
 	for (u32 i = 0; i < PIDTYPE_MAX; i++)
 		list_init(&pid->tasks[i]);
 	wait_queue_init(&pid->wait);

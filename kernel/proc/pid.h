@@ -31,6 +31,8 @@ struct upid {
 struct pid {
 	atomic_t refs;
 	u32 level;
+	s32 exit_code;              /* tasklist_lock, then constant: wait status of the task that had the number, once it is reaped */
+	u64 ino;                    /* a: st_ino of its pidfds, 0 = there was none yet */
 	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock: task->pid_links[type] */
 	struct wait_queue wait;     /* pidfd pollers */
 	struct upid numbers[1];     /* level+1 of them; [0] = initial namespace. The last one's namespace is counted */

@@ -45,7 +45,26 @@ static u32 pidfd_poll(struct file *f, struct poll_table *pt)
 	return events;
 }
 
-static void pidfd_release(struct file *f) { pid_put(f->private); }
+/* CLONE_PIDFD_AUTOKILL: the process ends with the last reference to the file it was born with. */
+static void kill_with_file(struct pid *pid)
+{
+	spin_lock(&tasklist_lock);
+	struct task *t = pid_task(pid, PIDTYPE_TGID);
+	if (t)
+		task_get(t);
+	spin_unlock(&tasklist_lock);
+	if (!t)
+		return;
+	send_signal_kernel(t, SIGKILL);
+	task_put(t);
+}
+
+static void pidfd_release(struct file *f)
+{
+	if (unlikely(f->flags & PIDFD_AUTOKILL))
+		kill_with_file(f->private);
+	pid_put(f->private);
+}
 
 static int pidfd_show(struct file *f, char *buf, size_t size)
 {
@@ -60,7 +79,16 @@ static int pidfd_show(struct file *f, char *buf, size_t size)
 	return n < (int)size ? n + format_str(buf + n, size - (size_t)n, "\n") : n;
 }
 
-static const struct file_ops pidfd_ops = { .poll = pidfd_poll, .release = pidfd_release, .show_fdinfo = pidfd_show };
+static const struct file_ops pidfd_ops = { .poll = pidfd_poll, .ioctl = pidfd_ioctl, .release = pidfd_release, .show_fdinfo = pidfd_show };
+
+/* All pidfds of a process are one file to stat(2), by which programs compare them. */
+static u64 ino_of(struct pid *pid)
+{
+	static atomic64_t last;
+	if (!READ_ONCE(pid->ino))
+		cmpxchg(&pid->ino, 0, (u64)atomic64_add_return(&last, 1));
+	return pid->ino;
+}
 
 int pidfd_create(struct pid *pid, u32 flags, struct file **out)
 {
@@ -68,6 +96,8 @@ int pidfd_create(struct pid *pid, u32 flags, struct file **out)
 	int err = file_create_anon("anon_inode:[pidfd]", 0600, &pidfd_ops, pid, O_RDWR | flags, out);
 	if (err)
 		pid_put(pid);
+	else
+		(*out)->inode->ino = ino_of(pid);
 	return err;
 }
 

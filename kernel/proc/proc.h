@@ -22,6 +22,12 @@ void fork_init(void);
 
 /* The name of a row of the step table, NULL past the end; /proc/PID/birth. */
 const char *birth_step_name(u32 step);
+/* kernel.birth_times: records of births to come say how long each step took. */
+extern u32 birth_times;
+/* The failures that are remembered, oldest first; *pos begins at 0 and moves on. False: no more. */
+bool birth_failure_at(u64 *pos, struct birth_failure *out);
+/* Where it failed: a step of the table, "arguments", "begin" or "publish". */
+const char *birth_failure_step(u32 step);
 /* A trace begins: writes the names of the step table's rows. */
 void proc_trace_names(void);
 /* Live objects, for leak checks. */
@@ -200,6 +206,8 @@ int pidfd_get_pid(int fd, struct pid **out, u32 *flags);
 struct file;
 /* The process whose /proc/PID directory f is, with a reference, or NULL: defined by the fs room (proc_pid.c). */
 struct task *hook_proc_dir_task(struct file *f);
+/* The open file behind another task's descriptor, with a reference. 0 or -EBADF: pidfd_info.c. => t has a reference */
+int task_file(struct task *t, int fd, struct file **out);
 /* A pidfd file for pid (takes a reference of its own), not yet installed. */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 /* => tasklist_lock. Wakes pollers of t's pidfds. */

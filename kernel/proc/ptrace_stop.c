@@ -253,7 +253,7 @@ bool ptrace_detach_locked(struct task *t, struct task *tracer)
 			dead = do_notify_parent(t, t->exit_signal);
 		} else {
 			const struct ksigaction *a = &tracer->sighand->action[SIGCHLD - 1];
-			if (a->handler == KSIG_IGN || (a->flags & SA_NOCLDWAIT)) {
+			if (a->handler == KSIG_IGN || (a->flags & SA_NOCLDWAIT) || t->signal->autoreap) {
 				wake_up_parent(t, tracer);
 				dead = true;
 			}

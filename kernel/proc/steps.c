@@ -398,7 +398,8 @@ static int copy_pidfd(struct task *child, struct birth *b)
 	int err = fd_reserve(0, true, &b->pidfd);
 	if (err)
 		return err;
-	err = pidfd_create(child->thread_pid, b->args->flags & CLONE_THREAD ? PIDFD_THREAD : 0, &b->pidfd_file);
+	err = pidfd_create(child->thread_pid, (b->args->flags & CLONE_THREAD ? PIDFD_THREAD : 0) | (b->args->flags & CLONE_PIDFD_AUTOKILL ? PIDFD_AUTOKILL : 0),
+			   &b->pidfd_file);
 	if (!err && put_user((s32)b->pidfd, b->args->pidfd)) {
 		file_put(b->pidfd_file);
 		err = -EFAULT;

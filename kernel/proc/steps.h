@@ -37,6 +37,9 @@ struct birth_row {
 };
 extern const struct birth_row birth_steps[BSTEP_COUNT];
 
+/* birth_fail.c. A call failed; b NULL: before there was a birth. Remembers and traces it. */
+void birth_failed(const struct birth *b, u64 flags, u32 call, int err) __cold;
+
 /* Walks down. 0, or the failed row's error after walking back up. */
 int copy_steps(struct task *child, struct birth *b);
 /* Walks up all rows of an unborn child. */

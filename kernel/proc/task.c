@@ -160,6 +160,8 @@ void task_put(struct task *t)
 	if (t->kthread)
 		kthread_free(t);
 	put_steps(t, AT_FREE);
+	if (unlikely(t->birth.step_ns))
+		kfree(t->birth.step_ns);
 	kfree(t->arch.debug);
 	kmem_cache_free(task_cache, t);
 }

@@ -109,6 +109,7 @@ struct signal {
 	bool is_child_subreaper;     /* T */
 	bool has_child_subreaper;    /* T */
 	bool leader;                 /* T: session leader */
+	bool autoreap;               /* T: CLONE_AUTOREAP: it is gone when it ends, its parent is not told */
 	struct pid *pids[PIDTYPE_MAX]; /* T: TGID, PGID, SID of the process */
 	struct tty *tty;             /* S: controlling terminal; a reference held by tty room's hooks */
 	struct pid *tty_old_pgrp;    /* S */

@@ -24,6 +24,8 @@
 #include "trace/trace.h"
 
 struct rq run_queues[NR_CPUS];
+
+struct thread *sched_idle_thread(u32 cpu) { return READ_ONCE(run_queues[cpu].idle); }
 u64 sched_online;
 bool (*sched_idle_work)(void);
 

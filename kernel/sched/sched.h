@@ -15,6 +15,9 @@ void sched_idle(void) __noreturn;
 /* ns budget hook for idle work, called by the idle loop with interrupts on while nothing is runnable: returns true if there is more to do. */
 extern bool (*sched_idle_work)(void);
 
+/* A CPU's idle thread, NULL before it is online. */
+struct thread *sched_idle_thread(u32 cpu);
+
 /* Gives the CPU away. With state != RUNNING (and no pending signal that the state lets through) the thread leaves the queue until woken. */
 void schedule(void);
 /* Sleep protocol: set_current_state(TASK_INTERRUPTIBLE); test the condition; schedule(). A waker sets the condition, then wakes. */

@@ -10,6 +10,12 @@
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
+/* Linux 7.1 */
+#ifndef CLONE_AUTOREAP
+#define CLONE_AUTOREAP (1ULL << 34)
+#define CLONE_NNP (1ULL << 35)
+#define CLONE_PIDFD_AUTOKILL (1ULL << 36)
+#endif
 #ifndef PIDFD_NONBLOCK
 #define PIDFD_NONBLOCK 04000
 #endif
@@ -20,6 +26,35 @@
 #define PIDFD_SIGNAL_THREAD 1u
 #define PIDFD_SIGNAL_THREAD_GROUP 2u
 #define PIDFD_SIGNAL_PROCESS_GROUP 4u
+#endif
+
+#ifndef PIDFD_AUTOKILL
+#define PIDFD_AUTOKILL 01000 /* O_TRUNC, in the flags of a pidfd's file */
+#endif
+#ifndef PIDFD_GET_CGROUP_NAMESPACE
+#define PIDFD_GET_CGROUP_NAMESPACE 0xff01u
+#define PIDFD_GET_IPC_NAMESPACE 0xff02u
+#define PIDFD_GET_MNT_NAMESPACE 0xff03u
+#define PIDFD_GET_NET_NAMESPACE 0xff04u
+#define PIDFD_GET_PID_NAMESPACE 0xff05u
+#define PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE 0xff06u
+#define PIDFD_GET_TIME_NAMESPACE 0xff07u
+#define PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE 0xff08u
+#define PIDFD_GET_USER_NAMESPACE 0xff09u
+#define PIDFD_GET_UTS_NAMESPACE 0xff0au
+#endif
+#ifndef PIDFD_GET_INFO
+#define PIDFD_INFO_PID 1u
+#define PIDFD_INFO_CREDS 2u
+#define PIDFD_INFO_CGROUPID 4u
+#define PIDFD_INFO_EXIT 8u
+#define PIDFD_INFO_SIZE_VER0 64u
+struct pidfd_info {
+	unsigned long long mask, cgroupid;
+	unsigned int pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int exit_code;
+};
+#define PIDFD_GET_INFO 0xc040ff0bu
 #endif
 
 #ifndef NS_GET_PID_FROM_PIDNS

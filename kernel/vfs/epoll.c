@@ -623,3 +623,21 @@ long sys_epoll_pwait2(u64 epfd, u64 uevents, u64 max, u64 uts, u64 umask, u64 si
 	}
 	return epoll_wait_masked(epfd, uevents, max, deadline, umask, size);
 }
+
+int epoll_target(struct file *f, int fd, unsigned int nth, const struct file **out)
+{
+	if (f->ops != &epoll_fops)
+		return -EINVAL;
+	struct epoll *ep = f->private;
+	int err = -ENOENT;
+	mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n && err; n = rb_next(n)) {
+		const struct ep_item *item = rb_entry(n, struct ep_item, node);
+		if (item->fd != fd || nth--)
+			continue;
+		*out = item->file;
+		err = 0;
+	}
+	mutex_unlock(&ep->lock);
+	return err;
+}
