@@ -9,7 +9,9 @@ trap 'exit 1' INT TERM HUP
 # QEMU inherits the environment: a mark in it finds what is left behind.
 PANDO_TEST_MARK=mark.$$.$(basename "$work")
 XDG_CACHE_HOME=${XDG_CACHE_HOME:-$HOME/.cache}
-export PANDO_TEST_MARK XDG_CACHE_HOME
+# The command prints UTF-8, and the tests match it by characters.
+LC_ALL=C.UTF-8
+export PANDO_TEST_MARK XDG_CACHE_HOME LC_ALL
 
 ok() { echo "ok $1"; }
 not_ok() { echo "not ok $1: $2"; failed=1; }
