@@ -11,6 +11,7 @@
 #include "proc/exec.h"
 #include "proc/ns.h"
 #include "proc/seccomp.h"
+#include "vfs/inotify.h"
 #include "vfs/pipe.h"
 
 typedef unsigned long long ull;
@@ -311,9 +312,12 @@ static const struct proc_entry user_dir[] = { MAX_NS("user", NS_USER), MAX_NS("p
 	MAX_NS("net", NS_NET), MAX_NS("mnt", NS_MNT), MAX_NS("cgroup", NS_CGROUP), MAX_NS("time", NS_TIME) };
 static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"), CONSTANT("max_map_count", "65530"),
 	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
+static const struct proc_entry inotify_dir[] = { SETTING("max_user_instances", inotify_max_instances, 0, 0x7fffffff),
+	SETTING("max_user_watches", inotify_max_watches, 0, 0x7fffffff), SETTING("max_queued_events", inotify_max_events, 0, 0x7fffffff) };
 static const struct proc_entry fs_dir[] = {
 	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
 	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), SETTING("suid_dumpable", suid_dumpable, 0, 2),
+	PROC_DIR("inotify", 0555, inotify_dir),
 	{ .name = "binfmt_misc", .mode = S_IFDIR | 0555 }, /* for the file system of that name */
 	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
 	{ .name = "mqueue", .mode = S_IFDIR | 0555, .dir = proc_mqueue_dir, .nr = PROC_MQUEUE_NR },

@@ -6,6 +6,7 @@
 #include "gen/sys_protos.h"
 #include "sched/kernel_time.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 #ifndef UTIME_NOW
 #define UTIME_NOW ((1L << 30) - 1L)
@@ -81,6 +82,8 @@ static int chmod_path(const struct path *p, u32 mode)
 		err = inode_setattr(i, &a);
 	}
 	mutex_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -155,6 +158,8 @@ static int chown_path(const struct path *p, u32 as_uid, u32 as_gid)
 	if (!err && i->has_caps && !S_ISDIR(i->mode))
 		inode_drop_caps(i);
 	mutex_unlock(&i->lock);
+	if (!err && (a.valid & (ATTR_UID | ATTR_GID | ATTR_MODE)))
+		notify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -218,6 +223,10 @@ static int set_times(const struct path *p, const struct two_times *tt)
 	if (!err)
 		err = inode_setattr(i, &a);
 	mutex_unlock(&i->lock);
+	/* One time alone looks like an access or a change of the contents. */
+	u32 both = a.valid & (ATTR_ATIME | ATTR_MTIME);
+	if (!err)
+		notify_dentry(p->dentry, both == ATTR_ATIME ? IN_ACCESS : both == ATTR_MTIME ? IN_MODIFY : IN_ATTRIB);
 	return err;
 }
 
@@ -334,6 +343,8 @@ long sys_truncate(u64 uname, u64 len)
 		err = inode_truncate(i, len);
 		inode_put_write(i);
 	}
+	if (!err)
+		notify_dentry(p.dentry, IN_MODIFY);
 	path_put(&p);
 	return err;
 }
@@ -350,6 +361,8 @@ long sys_ftruncate(u64 fd, u64 len)
 		err = -EINVAL;
 	else
 		err = inode_truncate(r.file->inode, len);
+	if (!err)
+		notify_dentry(r.file->path.dentry, IN_MODIFY);
 	fdref_put(&r);
 	return err;
 }
@@ -373,7 +386,10 @@ static long fallocate_file(struct file *f, u32 mode, s64 off, s64 len)
 		return -ENODEV;
 	if (off + len < 0)
 		return -EFBIG;
-	return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, (u64)off, (u64)len) : -EOPNOTSUPP;
+	long err = f->ops->fallocate ? f->ops->fallocate(f, (int)mode, (u64)off, (u64)len) : -EOPNOTSUPP;
+	if (!err)
+		notify_dentry(f->path.dentry, IN_MODIFY);
+	return err;
 }
 
 long sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)

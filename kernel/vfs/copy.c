@@ -3,6 +3,7 @@
 
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 #define CHUNK (64UL * 1024)
 
@@ -39,6 +40,10 @@ static ssize_t copy_data(struct file *in, u64 *ipos, struct file *out, u64 *opos
 		cond_resched();
 	}
 	kfree(buf);
+	if (done) {
+		notify_dentry(in->path.dentry, IN_ACCESS);
+		notify_dentry(out->path.dentry, IN_MODIFY);
+	}
 	return done ? (ssize_t)done : err;
 }
 

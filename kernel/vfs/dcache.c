@@ -7,6 +7,7 @@
  * reference. Inodes are put only after the lock is dropped, since that may sleep.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 DEFINE_SPINLOCK(dcache_lock, RANK_DCACHE);
 static struct kmem_cache *dentry_cache;
@@ -164,6 +165,8 @@ static void trim_locked(struct list_head *dead)
 
 static void free_dentry(struct dentry *d)
 {
+	if (d->inode && !d->inode->nlink)
+		notify_deleted(d->inode);
 	inode_put(d->inode);
 	if (d->name != d->inline_name)
 		kfree(d->name);

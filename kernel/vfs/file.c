@@ -4,6 +4,7 @@
 
 #include "vfs/epoll.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 #include "vfs/pipe.h"
 
 static struct kmem_cache *file_cache;
@@ -61,6 +62,8 @@ static void file_free(struct file *f)
 		epoll_file_released(f);
 	if (f->inode && !list_empty(&f->inode->locks))
 		locks_remove_file(f);
+	if (f->fmode & FMODE_OPENED)
+		notify_dentry(f->path.dentry, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if ((f->fmode & FMODE_OPENED) && f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->fmode & FMODE_WRITER)

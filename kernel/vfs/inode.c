@@ -1,5 +1,6 @@
 /* Inodes and superblocks: making, counting, freeing. Entry points: inode_create/get/put, super_create/set_root/put, register_filesystem, vfs_counts. */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 static struct kmem_cache *inode_cache;
 atomic64_t nr_files, nr_inodes, nr_mounts, nr_supers;
@@ -94,6 +95,7 @@ void super_put(struct super *sb)
 {
 	if (!atomic_dec_and_test(&sb->refs))
 		return;
+	notify_unmount(sb);
 	if (sb->root)
 		dcache_prune(sb->root);
 	if (sb->ops && sb->ops->kill)

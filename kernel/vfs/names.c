@@ -2,6 +2,7 @@
  * rename. */
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 u32 current_umask(void) { return READ_ONCE(current_thread()->fs->umask); }
 
@@ -16,8 +17,10 @@ int names_make(struct dentry *dir, struct dentry *d, u32 mode, u64 rdev, const c
 		err = ops->symlink ? ops->symlink(parent, d->name, target, &inode) : -EPERM;
 	else
 		err = ops->create ? ops->create(parent, d->name, mode, rdev, &inode) : S_ISREG(mode) ? -EACCES : -EPERM;
-	if (!err)
+	if (!err) {
 		dentry_instantiate(d, inode);
+		notify_name(parent, IN_CREATE, 0, d->name, d->name_len, S_ISDIR(mode));
+	}
 	return err;
 }
 
@@ -211,6 +214,8 @@ static int link_path(const struct path *old, int dirfd, const char *name)
 	if (!err) {
 		inode_get(i);
 		dentry_instantiate(n.dentry, i);
+		notify_inode(i, IN_ATTRIB);
+		notify_name(dir, IN_CREATE, 0, n.dentry->name, n.dentry->name_len, false);
 	}
 	names_end(&n);
 	return err;
@@ -307,9 +312,15 @@ static int remove_name(int dirfd, const char *name, bool isdir)
 		if (!err)
 			err = remove_locked(dir, d, isdir);
 		mutex_unlock(&dir->lock);
-		if (!err)
+		if (!err) {
 			dentry_detach_mounts(d); /* in other namespaces */
+			if (!isdir)
+				notify_inode(d->inode, IN_ATTRIB);
+		}
+		/* What nobody has open any more is gone before its name is: the order in which watchers of both hear of it. */
 		dentry_put(d);
+		if (!err)
+			notify_name(dir, IN_DELETE, 0, w.last, w.last_len, isdir);
 	}
 	walk_end(&w);
 	path_put(&parent);

@@ -2,6 +2,7 @@
 #include "gen/sys_protos.h"
 #include "lib/format.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 #define VALID_OPEN_FLAGS                                                                                               \
 	(O_RDONLY | O_WRONLY | O_RDWR | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC | FASYNC | O_DIRECT |        \
@@ -104,6 +105,8 @@ static int open_truncate(struct file *f)
 	if (err)
 		return err;
 	err = inode_truncate(i, 0);
+	if (!err)
+		notify_dentry(f->path.dentry, IN_MODIFY);
 	if (!counted)
 		inode_put_write(i);
 	return err;
@@ -117,6 +120,8 @@ static int open_existing(struct file *f, const struct path *p, const struct open
 			return err;
 	}
 	int err = file_open_path(f, p, NULL);
+	if (!err && !(r->flags & O_PATH))
+		notify_dentry(p->dentry, IN_OPEN);
 	if (!err && (r->flags & O_TRUNC) && !created && S_ISREG(f->inode->mode) && !(r->flags & O_PATH))
 		err = open_truncate(f);
 	f->flags &= ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
@@ -289,6 +294,8 @@ int file_open_exec(int dirfd, const char *name, u32 at_flags, struct file **out)
 		err = file_open_path(f, &p, NULL);
 	if (!err)
 		err = inode_deny_write(i);
+	if (!err)
+		notify_dentry(p.dentry, IN_OPEN);
 	path_put(&p);
 	if (err) {
 		file_put(f);

@@ -1,6 +1,7 @@
 /* getdents and getdents64. Entry points: sys_getdents, sys_getdents64, dir_emit_dots(). */
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 struct getdents {
 	struct dir_context ctx;
@@ -91,6 +92,8 @@ static long getdents_file(struct file *f, struct getdents *g)
 	}
 	mutex_unlock(&i->lock);
 	mutex_unlock(&f->pos_lock);
+	if (!err)
+		notify_dentry(f->path.dentry, IN_ACCESS);
 	if (err < 0 && g->at == start)
 		return err;
 	if (g->at == start)

@@ -8,6 +8,7 @@
 
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 static DEFINE_MUTEX(rename_lock, RANK_RENAME);
 
@@ -120,6 +121,19 @@ static void lock_children(struct inode *a, struct inode *b, bool lock)
 	}
 }
 
+/* inode moved from the old name to the new one (back: the other way), over `replaced` or NULL. */
+static void tell_move(struct rename_job *j, struct inode *inode, struct inode *replaced, bool back)
+{
+	const struct walk *from = back ? &j->nw : &j->ow, *to = back ? &j->ow : &j->nw;
+	u32 cookie = notify_cookie();
+	bool isdir = S_ISDIR(inode->mode);
+	notify_name(dir_of(back ? &j->np : &j->op), IN_MOVED_FROM, cookie, from->last, from->last_len, isdir);
+	notify_name(dir_of(back ? &j->op : &j->np), IN_MOVED_TO, cookie, to->last, to->last_len, isdir);
+	if (replaced)
+		notify_inode(replaced, IN_ATTRIB);
+	notify_inode(inode, IN_MOVE_SELF);
+}
+
 static int rename_locked(struct rename_job *j)
 {
 	int err = find_both(j);
@@ -141,6 +155,9 @@ static int rename_locked(struct rename_job *j)
 		if (dst && !exchange && S_ISDIR(dst->mode))
 			dst->dead = true;
 		dentry_move(j->od, j->nd, exchange);
+		tell_move(j, src, exchange ? NULL : dst, false);
+		if (exchange)
+			tell_move(j, dst, NULL, true);
 		j->replaced = exchange || !dst ? NULL : j->nd;
 	}
 	lock_children(src, dst, false);

@@ -3,6 +3,7 @@
 
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 /* Linux 6.9's flag, which older headers lack. */
 #ifndef RWF_NOAPPEND
@@ -20,7 +21,10 @@ static ssize_t do_rw(struct file *f, struct iter *it, u64 *pos, bool write)
 		return -EBADF;
 	if (unlikely(!fn))
 		return !write && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
-	return fn(f, it, pos);
+	ssize_t n = fn(f, it, pos);
+	if (n > 0)
+		notify_dentry(f->path.dentry, write ? IN_MODIFY : IN_ACCESS);
+	return n;
 }
 
 /* At the file's own position. */

@@ -95,6 +95,7 @@ struct inode {
 	struct unix_socket *sock; /* bound unix socket: lock */
 	void *private;            /* the file system's */
 	struct list_head locks;   /* POSIX and flock records; file_locks_lock */
+	struct watch *watches;    /* inotify's, or NULL: inotify.c's lock */
 	bool dead;                /* directory was removed: lock */
 	bool linkable;            /* constant after open: O_TMPFILE without O_EXCL, may be linked while nlink is 0 */
 	bool sealable;            /* constant: F_ADD_SEALS and F_GET_SEALS work (tmpfs) */

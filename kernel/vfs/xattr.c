@@ -5,6 +5,7 @@
 
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 /* What one call works on: by path or descriptor. */
 struct target {
@@ -108,6 +109,8 @@ static long do_set(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size, u6
 		if (!err)
 			err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, (int)flags) : -EOPNOTSUPP;
 		mutex_unlock(&i->lock);
+		if (!err)
+			notify_dentry(t->path.dentry, IN_ATTRIB);
 	}
 	kfree(value);
 	return err;
@@ -163,6 +166,8 @@ static long do_remove(struct target *t, uaddr_t uname)
 	if (!err)
 		err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -EOPNOTSUPP;
 	mutex_unlock(&i->lock);
+	if (!err)
+		notify_dentry(t->path.dentry, IN_ATTRIB);
 	return err;
 }
 
