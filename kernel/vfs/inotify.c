@@ -50,7 +50,7 @@ u32 inotify_max_instances = 128, inotify_max_watches = 65536, inotify_max_events
 u32 notify_watches; /* notify_lock to write */
 static DEFINE_SPINLOCK(notify_lock, RANK_INODE_LIST);
 static LIST_HEAD(all_watches); /* notify_lock */
-static LIST_HEAD(users);       /* notify_lock */
+static LIST_HEAD(users); /* notify_lock */
 
 /* --- users: => notify_lock ------------------------------------------------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ static LIST_HEAD(users);       /* notify_lock */
 static struct inotify_user *user_enter(u32 uid)
 {
 	struct inotify_user *u;
-	list_for_each(u, &users, node) {
+	list_for_each (u, &users, node) {
 		if (u->uid != uid)
 			continue;
 		if (u->instances >= inotify_max_instances)
@@ -213,7 +213,7 @@ static void end_watches_of(struct inode *i, struct super *sb, u32 mask)
 	struct watch *w, *tmp;
 	LIST_HEAD(dead);
 	spin_lock(&notify_lock);
-	list_for_each_safe(w, tmp, &all_watches, all_node) {
+	list_for_each_safe (w, tmp, &all_watches, all_node) {
 		if (i ? w->inode != i : w->inode->sb != sb)
 			continue;
 		if ((w->mask | IN_UNMOUNT) & mask)
@@ -317,7 +317,7 @@ static long inotify_ioctl(struct file *f, u32 cmd, u64 arg)
 	if (cmd != FIONREAD)
 		return -ENOTTY;
 	spin_lock(&notify_lock);
-	list_for_each(e, &g->events, node)
+	list_for_each (e, &g->events, node)
 		bytes += (s32)(sizeof(struct inotify_event) + name_size(e));
 	spin_unlock(&notify_lock);
 	return put_user(bytes, arg);
@@ -329,7 +329,7 @@ static void inotify_release(struct file *f)
 	struct watch *w, *tmp;
 	LIST_HEAD(dead);
 	spin_lock(&notify_lock);
-	list_for_each_safe(w, tmp, &g->watches, group_node) {
+	list_for_each_safe (w, tmp, &g->watches, group_node) {
 		unlink_watch(w);
 		list_add_tail(&w->group_node, &dead);
 	}
@@ -350,10 +350,10 @@ static int inotify_fdinfo(struct file *f, char *buf, size_t size)
 	struct watch *w;
 	size_t n = 0;
 	spin_lock(&notify_lock);
-	list_for_each(w, &g->watches, group_node) {
+	list_for_each (w, &g->watches, group_node) {
 		if (n < size)
 			n += (size_t)format_str(buf + n, size - n, "inotify wd:%x ino:%lx sdev:%llx mask:%x ignored_mask:0 \n", (u32)w->wd, w->inode->ino,
-						(unsigned long long)w->inode->sb->dev, w->mask);
+				(unsigned long long)w->inode->sb->dev, w->mask);
 	}
 	spin_unlock(&notify_lock);
 	return (int)n;
@@ -449,7 +449,9 @@ static int instance(u64 fd, struct fdref *r)
 	return err;
 }
 
-#define KNOWN (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
+#define KNOWN                                                                                                                                \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | \
+		IN_ISDIR | IN_ONESHOT)
 
 static long watch_path(struct inotify *g, uaddr_t uname, u32 mask)
 {
@@ -501,7 +503,7 @@ long sys_inotify_rm_watch(u64 fd, u64 wd)
 	struct inotify *g = r.file->private;
 	err = -EINVAL;
 	spin_lock(&notify_lock);
-	list_for_each(w, &g->watches, group_node) {
+	list_for_each (w, &g->watches, group_node) {
 		if (w->wd != (s32)wd)
 			continue;
 		end_watch(w, &dead);

@@ -6,7 +6,7 @@
  * one writer afterwards, a writer that finds it empty wakes one reader. Waiters are exclusive; one that was woken and leaves something behind
  * wakes the next.
  */
-#include "vfs/pipe.h"
+#include "vfs/pipe_ring.h"
 
 #include <asm/ioctls.h>
 #include <linux/capability.h>
@@ -21,18 +21,9 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/timer.h"
-#include "vfs/poll.h"
-
-#define KEY_READABLE (POLLIN | POLLRDNORM)
-#define KEY_WRITABLE (POLLOUT | POLLWRNORM)
 
 /* Guards inode->pipe of every inode and pipe->files: the step from found to counted, and from the last file to freed. */
 static DEFINE_SPINLOCK(pipe_files_lock, RANK_INODE_LIST);
-
-static inline u32 pipe_used(const struct pipe *p) { return READ_ONCE(p->head) - READ_ONCE(p->tail); }
-static inline bool pipe_empty(const struct pipe *p) { return READ_ONCE(p->head) == READ_ONCE(p->tail); }
-static inline bool pipe_full(const struct pipe *p) { return pipe_used(p) >= READ_ONCE(p->slots); }
-static inline struct pipe_slot *slot_at(struct pipe *p, u32 pos) { return &p->ring[pos & (p->slots - 1)]; }
 
 /* --- memory ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -83,7 +74,8 @@ static struct page *take_page(struct pipe *p)
 /* => p->lock. Keeps an emptied page for the next write, or frees it. */
 static void give_page(struct pipe *p, struct page *pg)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(p->spare); i++) {
+	/* splice and tee let two slots have one page. */
+	for (u32 i = 0; i < ARRAY_SIZE(p->spare) && likely(atomic_read(&pg->refs) == 1); i++) {
 		if (!p->spare[i]) {
 			p->spare[i] = pg;
 			return;
@@ -106,22 +98,8 @@ static void pipe_put(struct inode *i, struct pipe *p)
 
 /* --- waiting ----------------------------------------------------------------------------------------------------------------------------- */
 
-static inline void wake_readers(struct pipe *p)
-{
-	if (wait_queue_active(&p->rd_wait))
-		wake_up_key(&p->rd_wait, TASK_NORMAL, 1, KEY_READABLE);
-}
-static inline void wake_writers(struct pipe *p)
-{
-	if (wait_queue_active(&p->wr_wait))
-		wake_up_key(&p->wr_wait, TASK_NORMAL, 1, KEY_WRITABLE);
-}
-
-static bool read_can_go_on(const struct pipe *p) { return !pipe_empty(p) || !READ_ONCE(p->writers); }
-static bool write_can_go_on(const struct pipe *p) { return !pipe_full(p) || !READ_ONCE(p->readers); }
-
-/* Sleeps, exclusively, until ready(p). => no locks. 0 or -ERESTARTSYS; a wake-up that came with the signal is passed on. */
-static int pipe_wait(struct pipe *p, struct wait_queue *q, bool (*ready)(const struct pipe *))
+/* A wake-up that came with the signal is passed on. */
+int pipe_wait(struct pipe *p, struct wait_queue *q, bool (*ready)(const struct pipe *))
 {
 	struct wait_entry e;
 	int ret = 0;
@@ -197,7 +175,7 @@ static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos)
 		mutex_unlock(&p->lock);
 		if (was_full)
 			wake_writers(p);
-		if (pipe_wait(p, &p->rd_wait, read_can_go_on))
+		if (pipe_wait(p, &p->rd_wait, pipe_read_can_go_on))
 			return -ERESTARTSYS;
 		mutex_lock(&p->lock);
 		was_full = pipe_full(p);
@@ -221,7 +199,7 @@ static ssize_t write_merge(struct pipe *p, struct iter *from)
 	if (!n || pipe_empty(p))
 		return 0;
 	struct pipe_slot *s = slot_at(p, p->head - 1);
-	if (s->packet || s->offset + s->len + n > PAGE_SIZE)
+	if (s->packet || s->offset + s->len + n > PAGE_SIZE || unlikely(atomic_read(&s->page->refs) > 1))
 		return 0;
 	size_t done = iter_copy_from(from, (char *)page_virt(s->page) + s->offset + s->len, n);
 	if (done < n)
@@ -292,7 +270,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, u64 *pos)
 		mutex_unlock(&p->lock);
 		if (was_empty)
 			wake_readers(p);
-		int err = pipe_wait(p, &p->wr_wait, write_can_go_on);
+		int err = pipe_wait(p, &p->wr_wait, pipe_write_can_go_on);
 		mutex_lock(&p->lock);
 		was_empty = pipe_empty(p);
 		waited = true;

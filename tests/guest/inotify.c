@@ -42,11 +42,11 @@ static const char *events(void)
 	CHECK(n < 0 && errno == EAGAIN);
 	return out;
 }
-#define EXPECT(want)                                                                                                                                 \
-	do {                                                                                                                                              \
-		const char *got_ = events();                                                                                                                    \
-		if (strcmp(got_, want))                                                                                                                         \
-			check_fail(__FILE__, __LINE__, got_, 0);                                                                                                       \
+#define EXPECT(want)                                 \
+	do {                                             \
+		const char *got_ = events();                 \
+		if (strcmp(got_, want))                      \
+			check_fail(__FILE__, __LINE__, got_, 0); \
 	} while (0)
 
 static void touch(const char *path) { close(open(path, O_CREAT | O_WRONLY, 0644)); }
@@ -305,4 +305,4 @@ static void programs_are_opened(void)
 }
 
 CASES(CASE(contents), CASE(names), CASE(one_file), CASE(open_files_live_on), CASE(moves_between), CASE(directories), CASE(masks), CASE(reading),
-      CASE(overflow), CASE(unmounting), CASE(programs_are_opened))
+	CASE(overflow), CASE(unmounting), CASE(programs_are_opened))
