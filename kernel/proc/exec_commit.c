@@ -265,7 +265,7 @@ int exec_commit(struct exec *e)
 	int err = de_thread();
 	clear_in_exec();
 	if (!err)
-		err = fdtable_unshare();
+		err = fdtable_unshare_exec();
 	if (!err)
 		err = unshare_sighand();
 	if (err)

@@ -95,8 +95,7 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_GETFD:
 		return fd_cloexec(fd) ? FD_CLOEXEC : 0;
 	case F_SETFD:
-		fd_set_cloexec(fd, arg & FD_CLOEXEC);
-		return 0;
+		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
 	case F_GETFL:
 		return READ_ONCE(f->flags);
 	default:
@@ -187,8 +186,7 @@ long sys_ioctl(u64 fd, u64 cmd, u64 arg)
 	switch ((u32)cmd) {
 	case FIOCLEX:
 	case FIONCLEX:
-		fd_set_cloexec((int)fd, (u32)cmd == FIOCLEX);
-		ret = 0;
+		ret = fd_set_cloexec((int)fd, (u32)cmd == FIOCLEX);
 		break;
 	case FIONBIO:
 		ret = set_flag_from_user(f, O_NONBLOCK, arg);

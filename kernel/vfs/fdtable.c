@@ -2,81 +2,54 @@
  * Descriptor tables. Entry points: fdtable_*, fd_*, fdref_*.
  *
  * Changes are made under t->lock. A table that only one task uses is read without the lock: nobody else changes it (procfs takes a reference to look,
- * and looks under the lock). Up to 64 descriptors live in the record itself, so that fork needs one allocation and one block copy.
+ * and looks under the lock). What a table holds is shared copy-on-write with the tables it was forked from (fdslice.h), and so are the counts of its files.
  */
 #include <linux/close_range.h>
 #include <linux/resource.h>
 
 #include "gen/sys_protos.h"
-#include "lib/bitmap.h"
+#include "mm/mm.h"
+#include "vfs/fdslice.h"
 #include "vfs/internal.h"
 
-#define INLINE_FDS 64u
 #define MAX_FDS (1u << 18)
 
 struct fdtable {
 	atomic_t refs;
 	struct spinlock lock;  /* RANK_FILES */
-	u32 cap;               /* lock: slots */
 	u32 next;              /* lock: no free descriptor below */
-	struct file **fd;      /* lock: NULL where free or only reserved */
-	u64 *used, *cloexec;   /* lock: bitmaps of cap bits */
-	struct file *inline_fd[INLINE_FDS];
-	u64 inline_used, inline_cloexec;
+	u32 reserved;          /* lock: descriptors reserved and not yet installed: while there are any, nothing is shared */
+	bool posix_locks;      /* a POSIX lock was set through it: closes have to look for them. Never cleared */
+	struct fdbody *body;   /* lock */
 };
 static struct kmem_cache *table_cache;
 
-void fdtable_init(void) { table_cache = kmem_cache_create("files", sizeof(struct fdtable), 64); }
+void fdtable_init(void) { table_cache = kmem_cache_create("files", sizeof(struct fdtable), 16); }
 
 static inline struct fdtable *my_table(void) { return current_thread()->files; }
 
-static struct fdtable *table_alloc(void)
+/* Takes over the body. */
+static struct fdtable *table_alloc(struct fdbody *b)
 {
-	struct fdtable *t = kmem_cache_zalloc(table_cache);
+	struct fdtable *t = kmem_cache_alloc(table_cache);
 	if (!t)
 		return NULL;
+	*t = (struct fdtable){ .body = b };
 	atomic_set(&t->refs, 1);
 	spin_init(&t->lock, RANK_FILES);
-	t->cap = INLINE_FDS;
-	t->fd = t->inline_fd;
-	t->used = &t->inline_used;
-	t->cloexec = &t->inline_cloexec;
 	return t;
 }
 
 int fdtable_create(struct fdtable **out)
 {
-	*out = table_alloc();
+	struct fdbody *b = fdbody_alloc(1);
+	*out = b ? table_alloc(b) : NULL;
+	if (b && !*out)
+		fdbody_put(b);
 	return *out ? 0 : -ENOMEM;
 }
 
-/* => t->lock or sole owner. Room for at least `want` descriptors. */
-static int table_grow(struct fdtable *t, u32 want)
-{
-	u32 cap = max(t->cap, 256u);
-	if (want > MAX_FDS)
-		return -EMFILE;
-	while (cap < want)
-		cap *= 2;
-	if (cap == t->cap)
-		return 0;
-	size_t words = BITMAP_WORDS(cap);
-	char *block = kzalloc(cap * sizeof(struct file *) + 2 * words * sizeof(u64));
-	if (!block)
-		return -ENOMEM;
-	struct file **fd = (struct file **)block;
-	u64 *used = (u64 *)(fd + cap), *cloexec = used + words;
-	memcpy(fd, t->fd, t->cap * sizeof(*fd));
-	memcpy(used, t->used, BITMAP_WORDS(t->cap) * sizeof(u64));
-	memcpy(cloexec, t->cloexec, BITMAP_WORDS(t->cap) * sizeof(u64));
-	if (t->fd != t->inline_fd)
-		kfree(t->fd);
-	t->fd = fd;
-	t->used = used;
-	t->cloexec = cloexec;
-	t->cap = cap;
-	return 0;
-}
+void fdtable_note_posix_lock(void) { my_table()->posix_locks = true; }
 
 void fdtable_get(struct fdtable *t) { atomic_inc(&t->refs); }
 bool fdtable_shared(struct fdtable *t) { return atomic_read(&t->refs) > 1; }
@@ -85,67 +58,83 @@ u32 fdtable_count(struct fdtable *t)
 {
 	u32 n = 0;
 	spin_lock(&t->lock);
-	for (u32 w = 0; w < BITMAP_WORDS(t->cap); w++)
-		for (u64 left = t->used[w]; left; left &= left - 1)
+	for (u32 i = 0; i < t->body->nr; i++)
+		for (u64 left = t->body->slice[i] ? t->body->slice[i]->used : 0; left; left &= left - 1)
 			n++;
 	spin_unlock(&t->lock);
 	return n;
 }
 
-static void table_free(struct fdtable *t)
+/* What a copy of t holds. => t->lock */
+static struct fdbody *body_for_copy(struct fdtable *t)
 {
-	if (t->fd != t->inline_fd)
-		kfree(t->fd);
-	kmem_cache_free(table_cache, t);
+	if (unlikely(t->reserved))
+		return fdbody_copy(t->body);
+	atomic_inc(&t->body->refs);
+	return t->body;
 }
 
 int fdtable_copy(struct fdtable *t, struct fdtable **out)
 {
-	struct fdtable *n = table_alloc();
-	int err = 0;
+	struct fdtable *n = table_alloc(NULL);
 	if (!n)
 		return -ENOMEM;
 	spin_lock(&t->lock);
-	u32 words = (u32)BITMAP_WORDS(t->cap);
-	while (words > 1 && !t->used[words - 1])
-		words--;
-	if (words * 64 > n->cap)
-		err = table_grow(n, words * 64);
-	for (u32 w = 0; w < words && !err; w++) {
-		u64 left = t->used[w];
-		n->cloexec[w] = t->cloexec[w];
-		n->used[w] = left;
-		for (; left; left &= left - 1) {
-			u32 i = w * 64 + (u32)__builtin_ctzl(left);
-			struct file *f = t->fd[i];
-			n->fd[i] = f;
-			if (f)
-				file_get(f);
-			else
-				bit_clear(n->used, i); /* reserved by another thread: not ours */
-		}
-	}
+	n->body = body_for_copy(t);
+	n->next = unlikely(t->reserved) ? 0 : t->next;
 	spin_unlock(&t->lock);
-	if (err) {
-		table_free(n);
-		return err;
+	if (!n->body) {
+		kmem_cache_free(table_cache, n);
+		return -ENOMEM;
 	}
 	*out = n;
 	return 0;
+}
+
+/* Each file hears that t closes it, though others may share the slice that holds it. */
+static void leave_files(struct fdtable *t)
+{
+	for (s64 fd = fdbody_next_file(t->body, 0); fd >= 0; fd = fdbody_next_file(t->body, (u32)fd + 1)) {
+		file_leave(fdbody_slice(t->body, (u32)fd)->file[fd % SLICE_FDS], t);
+		cond_resched();
+	}
 }
 
 void fdtable_put(struct fdtable *t)
 {
 	if (!atomic_dec_and_test(&t->refs))
 		return;
-	for (u32 i = (u32)bitmap_next_set(t->used, t->cap, 0); i < t->cap; i = (u32)bitmap_next_set(t->used, t->cap, i + 1)) {
-		struct file *f = t->fd[i];
-		t->fd[i] = NULL;
-		if (f)
-			file_close(f, t);
-		cond_resched();
+	if (unlikely(t->posix_locks || t->body->flush))
+		leave_files(t);
+	fdbody_put(t->body);
+	kmem_cache_free(table_cache, t);
+}
+
+/* The slice that fd lies in, t's own. => t->lock, which is let go and taken again while memory is being found. 0; -ENOMEM when there is nobody to take it from. */
+static int own_slice(struct fdtable *t, u32 fd, struct fdslice **out)
+{
+	/* A close must not fail: it asks for memory as a page fault does. */
+	while (unlikely(fdbody_own(&t->body, fd / SLICE_FDS, out))) {
+		spin_unlock(&t->lock);
+		bool again = hook_out_of_memory();
+		spin_lock(&t->lock);
+		if (!again && fdbody_own(&t->body, fd / SLICE_FDS, out))
+			return -ENOMEM;
 	}
-	table_free(t);
+	return 0;
+}
+
+/* exec's close-on-exec pass shall not fail for want of memory. */
+static int own_cloexec_slices(struct fdtable *t)
+{
+	struct fdslice *s;
+	int err = 0;
+	spin_lock(&t->lock);
+	for (u32 i = 0; i < t->body->nr && !err; i++)
+		if (t->body->slice[i] && t->body->slice[i]->cloexec)
+			err = fdbody_own(&t->body, i, &s);
+	spin_unlock(&t->lock);
+	return err;
 }
 
 int fdtable_unshare(void)
@@ -161,14 +150,34 @@ int fdtable_unshare(void)
 	return 0;
 }
 
+int fdtable_unshare_exec(void)
+{
+	int err = fdtable_unshare();
+	return err ? err : own_cloexec_slices(my_table());
+}
+
 void fdtable_close_on_exec(void)
 {
 	struct fdtable *t = my_table();
-	for (u32 i = (u32)bitmap_next_set(t->cloexec, t->cap, 0); i < t->cap; i = (u32)bitmap_next_set(t->cloexec, t->cap, i + 1)) {
-		if (bit_test(t->used, i))
-			fd_close((int)i);
-		bit_clear(t->cloexec, i);
+	for (u32 i = 0; i < t->body->nr; i++) {
+		if (likely(!t->body->slice[i] || !t->body->slice[i]->cloexec))
+			continue;
+		for (u64 left = t->body->slice[i]->cloexec; left; left &= left - 1)
+			fd_close((int)(i * SLICE_FDS + (u32)__builtin_ctzl(left)));
 	}
+}
+
+/* => t->lock, or t is current's alone */
+static inline struct file *file_at(const struct fdtable *t, int fd)
+{
+	const struct fdslice *s = fdbody_slice(t->body, (u32)fd);
+	return s ? s->file[(u32)fd % SLICE_FDS] : NULL;
+}
+
+static inline bool cloexec_at(const struct fdtable *t, int fd)
+{
+	const struct fdslice *s = fdbody_slice(t->body, (u32)fd);
+	return s && s->cloexec >> ((u32)fd % SLICE_FDS) & 1;
 }
 
 /* --- lookups ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -178,17 +187,23 @@ int fdref_get_raw(int fd, struct fdref *r)
 	struct fdtable *t = my_table();
 	r->counted = false;
 	if (likely(atomic_read(&t->refs) == 1)) {
-		r->file = (u32)fd < t->cap ? t->fd[fd] : NULL;
+		r->slice = fdbody_slice(t->body, (u32)fd);
+		r->file = r->slice ? r->slice->file[(u32)fd % SLICE_FDS] : NULL;
 		return r->file ? 0 : -EBADF;
 	}
 	spin_lock(&t->lock);
-	struct file *f = (u32)fd < t->cap ? t->fd[fd] : NULL;
+	struct file *f = file_at(t, fd);
 	if (f)
 		file_get(f);
 	spin_unlock(&t->lock);
 	r->file = f;
 	r->counted = true;
 	return f ? 0 : -EBADF;
+}
+
+bool fdref_alone(const struct fdref *r)
+{
+	return !r->counted && atomic_read(&r->file->refs) == 1 && atomic_read(&r->slice->refs) == 1 && atomic_read(&my_table()->body->refs) == 1;
 }
 
 int fdref_get(int fd, struct fdref *r)
@@ -228,11 +243,11 @@ int fd_get(int fd, struct file **out)
 struct file *fdtable_lookup(struct fdtable *t, int fd, bool *cloexec)
 {
 	spin_lock(&t->lock);
-	struct file *f = (u32)fd < t->cap ? t->fd[fd] : NULL;
+	struct file *f = file_at(t, fd);
 	if (f) {
 		file_get(f);
 		if (cloexec)
-			*cloexec = bit_test(t->cloexec, (u32)fd);
+			*cloexec = cloexec_at(t, fd);
 	}
 	spin_unlock(&t->lock);
 	return f;
@@ -240,40 +255,30 @@ struct file *fdtable_lookup(struct fdtable *t, int fd, bool *cloexec)
 
 int fdtable_next(struct fdtable *t, int fd)
 {
-	int found = -1;
-	if (fd < 0)
-		fd = 0;
 	spin_lock(&t->lock);
-	for (u64 i = bitmap_next_set(t->used, t->cap, (u32)fd); i < t->cap && found < 0; i = bitmap_next_set(t->used, t->cap, i + 1)) {
-		if (t->fd[i])
-			found = (int)i;
-	}
+	s64 found = fdbody_next_file(t->body, (u32)max(fd, 0));
 	spin_unlock(&t->lock);
-	return found;
+	return (int)found;
 }
 
 /* --- changes ---------------------------------------------------------------------------------------------------------------------------------- */
 
 static u64 fd_limit(void) { return min(rlimit_cur(RLIMIT_NOFILE), (u64)MAX_FDS); }
 
+static inline u64 bit_of(u32 fd) { return 1UL << (fd % SLICE_FDS); }
+
 int fd_reserve(int min_fd, bool cloexec, int *out)
 {
 	struct fdtable *t = my_table();
+	struct fdslice *s;
 	u64 limit = fd_limit();
-	int err = 0;
 	spin_lock(&t->lock);
-	u32 from = max((u32)min_fd, t->next);
-	u32 fd = from < t->cap ? (u32)bitmap_next_clear(t->used, t->cap, from) : from;
-	if (fd >= limit)
-		err = -EMFILE;
-	else if (fd >= t->cap)
-		err = table_grow(t, fd + 1);
+	u32 fd = fdbody_next_free(t->body, max((u32)min_fd, t->next));
+	int err = fd >= limit ? -EMFILE : fdbody_own(&t->body, fd / SLICE_FDS, &s);
 	if (!err) {
-		bit_set(t->used, fd);
-		if (cloexec)
-			bit_set(t->cloexec, fd);
-		else
-			bit_clear(t->cloexec, fd);
+		s->used |= bit_of(fd);
+		s->cloexec = cloexec ? s->cloexec | bit_of(fd) : s->cloexec & ~bit_of(fd);
+		t->reserved++;
 		if ((u32)min_fd <= t->next)
 			t->next = fd + 1;
 		*out = (int)fd;
@@ -282,20 +287,31 @@ int fd_reserve(int min_fd, bool cloexec, int *out)
 	return err;
 }
 
+/* => t->lock. The slice of a reserved descriptor: t's own since the reservation. */
+static struct fdslice *reserved_slice(struct fdtable *t, u32 fd)
+{
+	struct fdslice *s = fdbody_slice(t->body, fd);
+	ASSERT(atomic_read(&t->body->refs) == 1 && atomic_read(&s->refs) == 1);
+	t->reserved--;
+	return s;
+}
+
 void fd_install(int fd, struct file *f)
 {
 	struct fdtable *t = my_table();
 	spin_lock(&t->lock);
-	t->fd[fd] = f;
+	reserved_slice(t, (u32)fd)->file[(u32)fd % SLICE_FDS] = f;
+	if (f->ops->flush)
+		t->body->flush = true;
 	spin_unlock(&t->lock);
 }
 
-/* => t->lock */
-static void slot_free(struct fdtable *t, u32 fd)
+/* => t->lock, s is fd's slice and t's own */
+static void slot_free(struct fdtable *t, struct fdslice *s, u32 fd)
 {
-	t->fd[fd] = NULL;
-	bit_clear(t->used, fd);
-	bit_clear(t->cloexec, fd);
+	s->file[fd % SLICE_FDS] = NULL;
+	s->used &= ~bit_of(fd);
+	s->cloexec &= ~bit_of(fd);
 	t->next = min(t->next, fd);
 }
 
@@ -303,7 +319,7 @@ void fd_cancel(int fd)
 {
 	struct fdtable *t = my_table();
 	spin_lock(&t->lock);
-	slot_free(t, (u32)fd);
+	slot_free(t, reserved_slice(t, (u32)fd), (u32)fd);
 	spin_unlock(&t->lock);
 }
 
@@ -322,12 +338,20 @@ int fd_install_new(struct file *f, bool cloexec)
 int fd_close(int fd)
 {
 	struct fdtable *t = my_table();
+	struct fdslice *s;
+	int err = -EBADF;
 	spin_lock(&t->lock);
-	struct file *f = (u32)fd < t->cap ? t->fd[fd] : NULL;
-	if (f)
-		slot_free(t, (u32)fd);
+	struct file *f = file_at(t, fd);
+	if (f) {
+		err = own_slice(t, (u32)fd, &s);
+		f = err ? NULL : s->file[(u32)fd % SLICE_FDS]; /* it may be gone: the lock was let go */
+		if (f)
+			slot_free(t, s, (u32)fd);
+		else if (!err)
+			err = -EBADF;
+	}
 	spin_unlock(&t->lock);
-	return f ? file_close(f, t) : -EBADF;
+	return f ? file_close(f, t) : err;
 }
 
 /* --- the calls ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -353,22 +377,20 @@ static long dup_onto(struct file *f, u32 fd, bool cloexec)
 {
 	struct fdtable *t = my_table();
 	struct file *old = NULL;
-	int err = 0;
+	struct fdslice *s;
 	spin_lock(&t->lock);
-	if (fd >= t->cap)
-		err = table_grow(t, fd + 1);
+	int err = fd >= MAX_FDS ? -EMFILE : fdbody_own(&t->body, fd / SLICE_FDS, &s);
 	if (!err) {
-		old = t->fd[fd];
-		if (!old && bit_test(t->used, fd))
+		old = s->file[fd % SLICE_FDS];
+		if (!old && (s->used & bit_of(fd)))
 			err = -EBUSY; /* another thread's open is about to use it */
 	}
 	if (!err) {
-		t->fd[fd] = f;
-		bit_set(t->used, fd);
-		if (cloexec)
-			bit_set(t->cloexec, fd);
-		else
-			bit_clear(t->cloexec, fd);
+		s->file[fd % SLICE_FDS] = f;
+		s->used |= bit_of(fd);
+		s->cloexec = cloexec ? s->cloexec | bit_of(fd) : s->cloexec & ~bit_of(fd);
+		if (f->ops->flush)
+			t->body->flush = true;
 	}
 	spin_unlock(&t->lock);
 	if (err)
@@ -427,22 +449,24 @@ bool fd_cloexec(int fd)
 {
 	struct fdtable *t = my_table();
 	spin_lock(&t->lock);
-	bool set = (u32)fd < t->cap && bit_test(t->cloexec, (u32)fd);
+	bool set = cloexec_at(t, fd);
 	spin_unlock(&t->lock);
 	return set;
 }
 
-void fd_set_cloexec(int fd, bool on)
+int fd_set_cloexec(int fd, bool on)
 {
 	struct fdtable *t = my_table();
+	struct fdslice *s;
+	int err = 0;
 	spin_lock(&t->lock);
-	if ((u32)fd < t->cap && t->fd[fd]) {
-		if (on)
-			bit_set(t->cloexec, (u32)fd);
-		else
-			bit_clear(t->cloexec, (u32)fd);
+	if (file_at(t, fd) && cloexec_at(t, fd) != on) {
+		err = own_slice(t, (u32)fd, &s);
+		if (!err && s->file[(u32)fd % SLICE_FDS])
+			s->cloexec = on ? s->cloexec | bit_of((u32)fd) : s->cloexec & ~bit_of((u32)fd);
 	}
 	spin_unlock(&t->lock);
+	return err;
 }
 
 long sys_close_range(u64 first64, u64 last64, u64 flags)

@@ -86,7 +86,7 @@ void file_put(struct file *f)
 		file_free(f);
 }
 
-int file_close(struct file *f, struct fdtable *owner)
+int file_leave(struct file *f, struct fdtable *owner)
 {
 	int err = 0;
 	if (!(f->flags & O_PATH)) {
@@ -95,6 +95,12 @@ int file_close(struct file *f, struct fdtable *owner)
 		if (!list_empty(&f->inode->locks))
 			locks_remove_posix(f, owner);
 	}
+	return err;
+}
+
+int file_close(struct file *f, struct fdtable *owner)
+{
+	int err = file_leave(f, owner);
 	file_put(f);
 	return err;
 }

@@ -94,15 +94,16 @@ void file_modified(struct file *f);
 /* --- descriptor tables ------------------------------------------------------------------------------------------------------------------ */
 struct fdtable; /* opaque: vfs/fdtable.c */
 int fdtable_create(struct fdtable **out);
-/* Share (count up), copy (fork without CLONE_FILES: -ENOMEM), drop (last one closes all, ascending; may sleep). */
+/* Share (count up), copy (fork without CLONE_FILES: -ENOMEM; what it holds is shared copy-on-write, so that its size does not matter), drop (last one closes all, ascending; may sleep). */
 void fdtable_get(struct fdtable *t);
 int fdtable_copy(struct fdtable *t, struct fdtable **out);
 void fdtable_put(struct fdtable *t);
 bool fdtable_shared(struct fdtable *t);
 /* Descriptors in use. */
 u32 fdtable_count(struct fdtable *t);
-/* exec: makes current's table its own (-ENOMEM), closes close-on-exec descriptors in ascending order. */
+/* Makes current's table its own (-ENOMEM). exec's also makes sure that closing the close-on-exec descriptors, in ascending order, needs no memory. */
 int fdtable_unshare(void);
+int fdtable_unshare_exec(void);
 void fdtable_close_on_exec(void);
 /* The open file behind fd of current with a reference; 0 or -EBADF. fd_get_raw also gives O_PATH files. */
 int fd_get(int fd, struct file **out);

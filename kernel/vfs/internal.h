@@ -155,8 +155,10 @@ int file_open_request(int dirfd, const char *name, const struct open_request *r,
 int chrdev_find(u64 rdev, const struct file_ops **out);
 
 /* A borrowed look at a descriptor of current: no reference is taken when nobody else can close it meanwhile. */
+struct fdslice;
 struct fdref {
 	struct file *file;
+	const struct fdslice *slice; /* that the file was found in, unless counted */
 	bool counted;
 };
 int fdref_get(int fd, struct fdref *r);     /* not O_PATH */
@@ -166,12 +168,19 @@ static inline void fdref_put(struct fdref *r)
 	if (r->counted)
 		file_put(r->file);
 }
+/* Can nobody else reach the file while this call lasts? */
+bool fdref_alone(const struct fdref *r);
 /* fcntl: F_DUPFD*, the close-on-exec flag. */
 long fd_dup_from(struct file *f, u64 min_fd, bool cloexec);
 bool fd_cloexec(int fd);
-void fd_set_cloexec(int fd, bool on);
-/* flush and POSIX locks, then the reference. */
+/* 0 or -ENOMEM. */
+int fd_set_cloexec(int fd, bool on);
+/* A table closes a descriptor of f: flush and POSIX locks. Its error is close(2)'s. */
+int file_leave(struct file *f, struct fdtable *owner);
+/* The same, then the reference. */
 int file_close(struct file *f, struct fdtable *owner);
+/* A POSIX lock is about to be set through current's table. */
+void fdtable_note_posix_lock(void);
 
 /* --- locks: locks.c ----------------------------------------------------------------------------------------------------------------------- */
 void locks_remove_posix(struct file *f, struct fdtable *owner);

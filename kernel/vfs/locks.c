@@ -279,6 +279,8 @@ static int lock_from_user(struct file *f, u32 cmd, const struct flock *fl, struc
 	l->type = fl->l_type;
 	l->owner = ofd ? (const void *)f : (const void *)current_thread()->files;
 	l->pid = ofd ? -1 : hook_current_tgid();
+	if (!ofd)
+		fdtable_note_posix_lock();
 	return range_from_user(f, fl, l);
 }
 

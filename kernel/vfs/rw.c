@@ -36,7 +36,7 @@ static ssize_t rw_at_pos(struct fdref *r, struct iter *it, bool write)
 		return do_rw(f, it, &none, write);
 	}
 	/* One task, one descriptor: nobody can touch the position meanwhile. */
-	bool lock = r->counted || atomic_read(&f->refs) > 1;
+	bool lock = !fdref_alone(r);
 	if (lock)
 		mutex_lock(&f->pos_lock);
 	ssize_t n = do_rw(f, it, &f->pos, write);
