@@ -7,7 +7,8 @@ fuzz_exec_plan := proc/exec_plan.c proc/exec_script.c
 fuzz_clone_args := proc/clone_args.c
 fuzz_ldisc := tty/ldisc.c tty/ldisc_echo.c
 fuzz_params := boot/params.c lib/strutil.c
-fuzz_names := cpio exec_plan clone_args ldisc params
+fuzz_erofs_disk := fs/erofs_disk.c
+fuzz_names := erofs_disk cpio exec_plan clone_args ldisc params
 fuzzers := $(fuzz_names:%=$(O)/fuzz/%)
 
 .PHONY: fuzz

@@ -12,6 +12,7 @@
 #include "fs/binfmt_misc.h"
 #include "fs/devpts.h"
 #include "fs/devtmpfs.h"
+#include "fs/erofs.h"
 #include "fs/initramfs.h"
 #include "fs/memdev.h"
 #include "fs/p9.h"
@@ -142,6 +143,7 @@ static const struct boot_row late_order[] = {
 	{ "tracefs", tracefs_init },
 	{ "devpts", devpts_init },
 	{ "9P", p9_init },
+	{ "EROFS", erofs_init },
 	{ "memory devices", memdev_init },
 	{ "terminals", tty_init },
 	{ "devices", find_devices },

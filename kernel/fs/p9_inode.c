@@ -143,19 +143,6 @@ static bool node_less(const struct rb_node *a, const struct rb_node *b)
 	return rb_entry(a, struct p9_inode, node)->qid.path < rb_entry(b, struct p9_inode, node)->qid.path;
 }
 
-/* A reference, if there still are others. */
-static bool get_live(struct inode *i)
-{
-	s32 n = atomic_read(&i->refs);
-	while (n > 0) {
-		s32 found = cmpxchg(&i->refs.v, n, n + 1);
-		if (found == n)
-			return true;
-		n = found;
-	}
-	return false;
-}
-
 /* => session lock. The living inode of that file, with a reference, or NULL; dying ones may still be in the tree. */
 static struct inode *find_locked(struct p9_session *s, const struct p9_attr *a)
 {
@@ -168,7 +155,7 @@ static struct inode *find_locked(struct p9_session *s, const struct p9_attr *a)
 	}
 	for (n = first; n && rb_entry(n, struct p9_inode, node)->qid.path == a->qid.path; n = rb_next(n)) {
 		struct p9_inode *p = rb_entry(n, struct p9_inode, node);
-		if (same_file(p, a) && ((p->inode->mode ^ a->mode) & S_IFMT) == 0 && get_live(p->inode))
+		if (same_file(p, a) && ((p->inode->mode ^ a->mode) & S_IFMT) == 0 && inode_get_live(p->inode))
 			return p->inode;
 	}
 	return NULL;

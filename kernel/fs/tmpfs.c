@@ -47,7 +47,8 @@ int tmpfs_charge_pages(struct inode *i, u64 n)
 /* Brings the count in line with the pages there are: mappings add some, truncation takes some. => inode lock, or last user */
 void tmpfs_recount(struct inode *i)
 {
-	if (!S_ISREG(i->mode))
+	const struct tmpfs_source_file *f = tmpfs_source_of(i);
+	if (!S_ISREG(i->mode) || (f && !f->touched))
 		return;
 	u64 have = as_nr_pages(&i->data), charged = i->blocks / 8;
 	if (have == charged)
@@ -126,8 +127,11 @@ int tmpfs_make_inode(struct super *sb, u32 mode, u64 rdev, const char *target, s
 void tmpfs_evict(struct inode *i)
 {
 	struct tmpfs_super *s = tmpfs_super_of(i);
-	if (S_ISREG(i->mode))
+	struct tmpfs_source_file *f = tmpfs_source_of(i);
+	if (S_ISREG(i->mode) && (!f || f->touched))
 		atomic64_add(&s->pages, -(s64)(i->blocks / 8));
+	if (f)
+		s->source->forget(i, f);
 	if (S_ISLNK(i->mode))
 		kfree(i->link);
 	if (i->private) {
@@ -285,6 +289,9 @@ static void dir_changed(struct inode *dir) { dir->mtime = dir->ctime = clock_rea
 
 static int tmpfs_lookup(struct inode *dir, const char *name, struct inode **out)
 {
+	int err = tmpfs_need_names(dir);
+	if (err)
+		return err;
 	struct tmpfs_entry *e = entry_of(dir, name);
 	if (!e)
 		return -ENOENT;
@@ -343,13 +350,18 @@ static int tmpfs_unlink(struct inode *dir, const char *name, struct inode *victi
 	return 0;
 }
 
-static bool dir_empty(const struct inode *i) { return ((struct tmpfs_inode *)i->private)->nr_entries == 0; }
+/* 0, -ENOTEMPTY, or what reading its names gave. => its lock */
+static int dir_empty(struct inode *i)
+{
+	int err = tmpfs_need_names(i);
+	return err ? err : ((struct tmpfs_inode *)i->private)->nr_entries ? -ENOTEMPTY : 0;
+}
 
 static int tmpfs_rmdir(struct inode *dir, const char *name, struct inode *victim)
 {
-	if (!dir_empty(victim))
-		return -ENOTEMPTY;
-	int err = tmpfs_unlink(dir, name, victim);
+	int err = dir_empty(victim);
+	if (!err)
+		err = tmpfs_unlink(dir, name, victim);
 	if (!err) {
 		victim->nlink = 0;
 		dir->nlink--;
@@ -383,8 +395,9 @@ static int tmpfs_rename(struct inode *od, const char *on, struct inode *src, str
 		return to ? exchange(od, from, nd, to) : -ENOENT;
 	}
 	if (target) {
-		if (S_ISDIR(target->mode) && !dir_empty(target))
-			return -ENOTEMPTY;
+		int err = S_ISDIR(target->mode) ? dir_empty(target) : 0;
+		if (err)
+			return err;
 		/* The target's entry is taken over: nothing can fail. */
 		struct tmpfs_entry *to = entry_of(nd, nn);
 		if (!to)
@@ -418,6 +431,9 @@ static int tmpfs_readdir(struct file *f, struct dir_context *c)
 {
 	if (!dir_emit_dots(f, c))
 		return 0;
+	int err = tmpfs_need_names(f->inode);
+	if (err)
+		return err;
 	struct tmpfs_entry *e = entry_from(f->inode->private, c->pos);
 	for (; e; e = next_entry(e)) {
 		c->pos = e->key;

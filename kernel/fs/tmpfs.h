@@ -7,7 +7,23 @@
 
 struct tmpfs_limits {
 	u64 max_pages, max_inodes; /* 0 = no limit */
-	u32 mode, uid, gid;        /* of the root directory */
+	u32 mode, uid, gid; /* of the root directory */
+};
+/*
+ * A tmpfs that begins with what a disk holds (fs/erofs.c): directories get their names and files their pages from there when they are first wanted. What has
+ * not been touched is the disk's and can be dropped and read again; what has been is tmpfs's own.
+ */
+struct tmpfs_source_file {
+	u64 size; /* bytes that still come from the disk; inode lock to lower */
+	bool unread; /* inode lock: a directory whose names have not been read */
+	bool touched; /* a: the data may differ from the disk's: its pages stay */
+};
+struct tmpfs_source {
+	int (*read_dir)(struct inode *dir); /* => dir's lock. Makes the names; clears unread */
+	void (*forget)(struct inode *i, struct tmpfs_source_file *f); /* the inode goes, and f with it */
+	void (*kill)(struct super *sb); /* the tree is about to go: drops every reference */
+	void (*free)(struct super *sb); /* after the last inode */
+	const char *options; /* for /proc/mounts, with a leading comma */
 };
 /* A fresh file system. 0 or -ENOMEM. */
 int tmpfs_super(const struct fs_type *t, const struct tmpfs_limits *l, struct super **out);

@@ -20,6 +20,9 @@ static int set_size(struct inode *i, u64 size)
 		return -EINVAL;
 	if ((size < i->size && (i->seals & F_SEAL_SHRINK)) || (size > i->size && (i->seals & F_SEAL_GROW)))
 		return -EPERM;
+	tmpfs_touch(i);
+	if (tmpfs_source_of(i))
+		tmpfs_source_of(i)->size = min(tmpfs_source_of(i)->size, size);
 	if (size < i->size) {
 		WRITE_ONCE(i->size, size);
 		as_truncate(&i->data, size);
@@ -104,7 +107,12 @@ const struct inode_ops tmpfs_file_inode_ops = {
 
 /* --- files ------------------------------------------------------------------------------------------------------------------------------------------- */
 
-static ssize_t tmpfs_write(struct file *f, struct iter *from, u64 *pos) { return pagefile_write(f, from, pos, tmpfs_charge_pages); }
+static ssize_t tmpfs_write(struct file *f, struct iter *from, u64 *pos)
+{
+	if (from->count)
+		tmpfs_touch(f->inode);
+	return pagefile_write(f, from, pos, tmpfs_charge_pages);
+}
 
 static int tmpfs_mmap(struct file *f, struct map_request *r)
 {
@@ -116,6 +124,7 @@ static int tmpfs_mmap(struct file *f, struct map_request *r)
 		r->max_flags_drop |= VM_MAYWRITE;
 	}
 	if (shared && !(r->max_flags_drop & VM_MAYWRITE)) {
+		tmpfs_touch(i);
 		mutex_lock(&i->lock);
 		i->shared_write = true;
 		mutex_unlock(&i->lock);
@@ -190,6 +199,26 @@ static int preallocate(struct inode *i, u64 off, u64 end)
 	return err;
 }
 
+/* => inode lock. Takes over all data that is still on the disk, so that a hole stays one. */
+static int read_all(struct inode *i)
+{
+	struct tmpfs_source_file *f = tmpfs_source_of(i);
+	int err = 0;
+	if (likely(!f))
+		return 0;
+	tmpfs_touch(i);
+	for (u64 k = 0; k << PAGE_SHIFT < f->size && !err; k++) {
+		struct page *p;
+		err = as_get_page(&i->data, k, true, &p);
+		if (!err)
+			page_put(p);
+		cond_resched();
+	}
+	if (!err)
+		f->size = 0;
+	return err;
+}
+
 static long tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 {
 	struct inode *i = f->inode;
@@ -204,6 +233,8 @@ static long tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 			err = -EFBIG;
 		}
 	}
+	if (!err)
+		err = read_all(i);
 	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
 		err = punch(i, off, end);
 	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))

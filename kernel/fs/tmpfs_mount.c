@@ -16,12 +16,20 @@ static struct mount *internal_mount; /* constant after boot */
 static void tmpfs_kill(struct super *sb)
 {
 	struct tmpfs_super *s = sb->private;
-	if (s->root)
+	if (s && s->source)
+		s->source->kill(sb);
+	if (s && s->root)
 		tmpfs_drop_tree(s->root);
 }
 
 /* The record goes after the root inode, whose eviction still counts in it. */
-static void tmpfs_free(struct super *sb) { kfree(sb->private); }
+static void tmpfs_free(struct super *sb)
+{
+	struct tmpfs_super *s = sb->private;
+	if (s && s->source)
+		s->source->free(sb);
+	kfree(s);
+}
 
 static int tmpfs_statfs(struct super *sb, struct statfs *out)
 {
@@ -40,8 +48,11 @@ static int tmpfs_statfs(struct super *sb, struct statfs *out)
 
 static int tmpfs_show_options(struct super *sb, char *buf, size_t size)
 {
-	const struct tmpfs_limits *l = &((struct tmpfs_super *)sb->private)->limits;
+	const struct tmpfs_super *s = sb->private;
+	const struct tmpfs_limits *l = &s->limits;
 	size_t n = 0;
+	if (s->source)
+		return format_str(buf, size, "%s", s->source->options);
 	struct mem_info mem;
 	mem_info(&mem);
 	buf[0] = 0;

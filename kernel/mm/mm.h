@@ -145,6 +145,10 @@ bool hook_capable(int cap);
 /* Frees as much user memory as OOM needs: called when an allocation for user memory failed; kills one process; returns true if the caller should retry.
  * Defined in proc/oom.c */
 bool hook_out_of_memory(void);
+/* Cached data that can be read again: fn gives so many pages of it back, false when there are none. One file system at most. => boot */
+void mm_set_reclaim(bool (*fn)(u64 pages));
+/* Asks it. May sleep. */
+bool mm_reclaim(u64 pages);
 /* Kernel-mode fault that is user's fault: proc/trap.c queues the signal. sig SIGSEGV/SIGBUS, code SEGV_* BUS_*. */
 void hook_fault_signal(struct regs *regs, int sig, int code, uaddr_t addr);
 /* After boot: fills the zeroed-page pool a little; for sched_idle_work. */

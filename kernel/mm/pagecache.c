@@ -13,6 +13,10 @@
 #include "mm/slab.h"
 #include "sched/sched.h"
 
+static bool (*reclaim_fn)(u64 pages); /* constant after boot */
+void mm_set_reclaim(bool (*fn)(u64 pages)) { reclaim_fn = fn; }
+bool mm_reclaim(u64 pages) { return reclaim_fn && reclaim_fn(pages); }
+
 void as_init(struct address_space *as, const struct address_space_ops *ops, void *owner)
 {
 	memset(as, 0, sizeof(*as));
@@ -133,6 +137,32 @@ int as_add_page(struct address_space *as, u64 index, struct page *page)
 	}
 	spin_unlock(&as->lock);
 	return err;
+}
+
+u64 as_reclaim(struct address_space *as, u64 max, const bool *keep)
+{
+	u64 freed = 0, at = 0;
+	bool more = true;
+	while (more && freed < max) {
+		struct page *p = NULL;
+		spin_lock(&as->lock);
+		/* A few at a time, so that the lock is not held for long. Whoever is about to change a page has set *keep before it takes the lock. */
+		for (u32 n = 0; n < 64 && more && !p; n++, at++) {
+			p = radix_next(&as->tree, &at);
+			more = p && !READ_ONCE(*keep);
+			if (more && atomic_read(&p->refs) == 1)
+				radix_del(&as->tree, at);
+			else
+				p = NULL;
+		}
+		spin_unlock(&as->lock);
+		if (p) {
+			forget(p);
+			freed++;
+		}
+		cond_resched();
+	}
+	return freed;
 }
 
 /* Takes the pages of [start, end) out of the cache; in-place ones that were never touched go back to the buddy. */

@@ -45,6 +45,8 @@ int as_add_page(struct address_space *as, u64 index, struct page *page);
 void as_truncate(struct address_space *as, u64 size);
 /* Frees the whole pages in [start, end) (page indexes): hole punching. */
 void as_punch(struct address_space *as, u64 start, u64 end);
+/* Drops pages that nobody but the cache has, at most max, while *keep is false; the owner can fill them again. Returns how many. */
+u64 as_reclaim(struct address_space *as, u64 max, const bool *keep);
 u64 as_nr_pages(struct address_space *as);
 
 #endif

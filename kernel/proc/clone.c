@@ -272,6 +272,8 @@ static u32 choose_trace_event(const struct kernel_clone_args *a)
 	return !(a->flags & CLONE_UNTRACED) && ptrace_event_enabled(current, event) ? event : 0;
 }
 
+#define RECLAIM_TRIES 8u /* each asks for twice as much: a stack wants neighbouring pages */
+
 long kernel_clone(struct kernel_clone_args *a)
 {
 	struct clone_caller caller = {
@@ -290,6 +292,9 @@ long kernel_clone(struct kernel_clone_args *a)
 	if (trace_on(birth) || unlikely(READ_ONCE(birth_times)))
 		b.started = clock_mono();
 	if (!err)
+		err = copy_process(&b, &child);
+	/* Cached data of a disk makes room before a birth fails. */
+	for (u32 tries = 0; unlikely(err == -ENOMEM) && tries < RECLAIM_TRIES && mm_reclaim(256UL << tries); tries++)
 		err = copy_process(&b, &child);
 	if (err) {
 		/* A call that starts over is none yet. */

@@ -378,6 +378,9 @@ static int do_execveat_common(int dirfd, char *path, const struct exec_source *a
 	if (traced)
 		trace_exec_plan(path, start);
 	int err = execute(dirfd, path, argv, envp, flags, start, &committed);
+	/* Cached data of a disk makes room before a program fails to start. */
+	for (u32 tries = 0; unlikely(err == -ENOMEM) && !committed && tries < 8 && mm_reclaim(256UL << tries); tries++)
+		err = execute(dirfd, path, argv, envp, flags, start, &committed);
 	if (trace_on(exec_fail) && err)
 		trace_exec_fail(path, traced ? start : clock_mono(), err, committed);
 	return err;

@@ -132,6 +132,8 @@ bool hook_out_of_memory(void)
 	bool me;
 	if (fatal_signal_pending())
 		return false; /* dying itself: the fault fails and it goes on dying */
+	if (mm_reclaim(256))
+		return true;
 	if (!take_turn()) {
 		let_others_die();
 		return true;

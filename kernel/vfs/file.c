@@ -2,6 +2,7 @@
  * file_clone_anon, chrdev registration. */
 #include <linux/magic.h>
 
+#include "vfs/blkdev.h"
 #include "vfs/epoll.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
@@ -119,6 +120,8 @@ static int ops_for(struct inode *i, const struct file_ops **out)
 		*out = &fifo_fops;
 		return 0;
 	case S_IFBLK:
+		*out = &blkdev_file_ops;
+		return 0;
 	case S_IFSOCK:
 	case S_IFLNK:
 		return -ENXIO;

@@ -45,6 +45,22 @@ void inode_init_owner(struct inode *i, const struct inode *dir)
 
 void inode_get(struct inode *i) { atomic_inc(&i->refs); }
 
+/* One more, unless there are none. */
+static bool get_unless_zero(atomic_t *refs)
+{
+	s32 n = atomic_read(refs);
+	while (n > 0) {
+		s32 found = cmpxchg(&refs->v, n, n + 1);
+		if (found == n)
+			return true;
+		n = found;
+	}
+	return false;
+}
+
+bool inode_get_live(struct inode *i) { return get_unless_zero(&i->refs); }
+bool super_get_live(struct super *sb) { return get_unless_zero(&sb->refs); }
+
 void inode_put(struct inode *i)
 {
 	if (!i || !atomic_dec_and_test(&i->refs))

@@ -59,7 +59,8 @@ ssize_t pagefile_read(struct file *f, struct iter *to, u64 *pos)
 		size_t off = at & (PAGE_SIZE - 1);
 		size_t n = min(min(PAGE_SIZE - off, to->count), size - at);
 		struct page *p;
-		err = as_get_page(&i->data, at >> PAGE_SHIFT, false, &p);
+		/* Without a fill operation a page that is not there is a hole. */
+		err = as_get_page(&i->data, at >> PAGE_SHIFT, i->data.ops != NULL, &p);
 		if (err)
 			break;
 		size_t moved = p ? iter_copy_to(to, (char *)page_virt(p) + off, n) : iter_zero(to, n);
@@ -197,7 +198,8 @@ s64 pagefile_llseek(struct file *f, s64 off, int whence)
 		return -ENXIO;
 	}
 	u64 end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, first = at >> PAGE_SHIFT;
-	u64 found = scan_pages(&i->data, first, end, whence == SEEK_HOLE);
+	/* With something behind the cache, all of it counts as data. */
+	u64 found = i->data.ops ? (whence == SEEK_HOLE ? end : first) : scan_pages(&i->data, first, end, whence == SEEK_HOLE);
 	mutex_unlock(&i->lock);
 	if (found > first)
 		at = found << PAGE_SHIFT;

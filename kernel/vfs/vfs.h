@@ -106,6 +106,8 @@ struct inode {
 	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
 };
 void inode_get(struct inode *i);
+/* A reference for who found i without one, under a lock that its eviction takes; false: it is on its way out. */
+bool inode_get_live(struct inode *i);
 void inode_put(struct inode *i);
 /* A fresh inode with refs 1, current's fsuid/fsgid, times now. 0 or -ENOMEM. */
 int inode_create(struct super *sb, u32 mode, struct inode **out);
@@ -179,6 +181,8 @@ int super_set_root(struct super *sb, struct inode *root);
 void super_set_owner(struct super *sb, struct user_namespace *ns);
 /* fs_type->mount that shares a superblock takes a reference for the new mount; super_put drops one, the last kills it (also half-made ones). */
 static inline void super_get(struct super *sb) { atomic_inc(&sb->refs); }
+/* A reference for who found sb under a lock that its free op takes; false: it is on its way out. */
+bool super_get_live(struct super *sb);
 void super_put(struct super *sb);
 void register_filesystem(struct fs_type *t);
 /* The registered types in order (for /proc/filesystems); index from 0, NULL at the end. */

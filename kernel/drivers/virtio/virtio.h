@@ -1,4 +1,4 @@
-/* The virtio room: virtio-mmio transport (legacy and modern) with split virtqueues, and the devices: console, 9P. Entry: virtio_init, virtio_wait_ports. */
+/* The virtio room: virtio-mmio transport (legacy and modern) with split virtqueues, and the devices: console, 9P, block. Entry: virtio_init, virtio_wait_ports. */
 #ifndef PANDO_DRIVERS_VIRTIO_VIRTIO_H
 #define PANDO_DRIVERS_VIRTIO_VIRTIO_H
 
@@ -75,6 +75,7 @@ static inline bool vq_has_used(const struct virtqueue *vq)
 /* Each takes over dev (kmalloc'ed). 0 or -errno: then dev is the caller's again. */
 int virtio_console_probe(struct virtio_dev *dev);
 int virtio_9p_probe(struct virtio_dev *dev);
+int virtio_blk_probe(struct virtio_dev *dev);
 /* All announced ports of all consoles are there. */
 bool virtio_console_settled(void);
 /* Sleeps until that is so or the ns are over. */

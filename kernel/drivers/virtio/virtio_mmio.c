@@ -93,6 +93,7 @@ static const struct driver {
 } drivers[] = {
 	{ VIRTIO_ID_CONSOLE, "console", virtio_console_probe },
 	{ VIRTIO_ID_9P, "9p", virtio_9p_probe },
+	{ VIRTIO_ID_BLOCK, "block", virtio_blk_probe },
 };
 
 static const struct driver *driver_for(u32 id)
