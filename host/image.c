@@ -310,6 +310,25 @@ int image_open(const char *path, uint64_t limit, struct image *img)
 	return r;
 }
 
+int image_bare(struct image *img)
+{
+	struct packing p = { .name = "root disk", .tree = tree_new() };
+	int r;
+
+	memset(img, 0, sizeof(*img));
+	img->fd = memory_file("pando-image");
+	r = img->fd < 0 ? -1 : spool_open(&p.spool, 1 << 20);
+	if (r == 0) {
+		r = write_image(&p, img->fd, &img->size);
+		spool_close(&p.spool);
+	}
+	tree_free(p.tree);
+	image_config_free(&p.config);
+	if (r != 0)
+		image_close(img);
+	return r;
+}
+
 void image_close(struct image *img)
 {
 	if (img->fd >= 0)

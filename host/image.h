@@ -19,6 +19,8 @@ struct image {
  * than `limit` bytes is refused. Returns 0 with *img, or -1 after a complaint.
  */
 int image_open(const char *path, uint64_t limit, struct image *img);
+/* An image with nothing but our init: for a machine whose root is elsewhere. Returns 0 with *img, or -1 after a complaint. */
+int image_bare(struct image *img);
 void image_close(struct image *img);
 /* Packs `path` to the file `out`, which appears only when it is complete. Returns 0, or -1 after a complaint. */
 int image_pack(const char *path, const char *out);

@@ -24,6 +24,7 @@ enum {
 	OPT_APPEND,
 	OPT_ACCEL,
 	OPT_VERBOSE,
+	OPT_ROOT_DISK,
 	OPT_HELP,
 	OPT_JSON,
 	OPT_HTML,
@@ -42,12 +43,13 @@ enum {
 };
 
 /* What run and trace have in common. */
-#define RUN_OPTIONS                                                                                                                          \
-	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },                 \
-		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' },     \
-		{ "user", required_argument, NULL, 'u' }, { "volume", required_argument, NULL, 'v' }, { "verbose", no_argument, NULL, OPT_VERBOSE }, \
-		{ "init", no_argument, NULL, OPT_INIT }, { "hostname", required_argument, NULL, OPT_HOSTNAME },                                      \
-		{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "kernel", required_argument, NULL, OPT_KERNEL },                              \
+#define RUN_OPTIONS                                                                                                                      \
+	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },             \
+		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' }, \
+		{ "user", required_argument, NULL, 'u' }, { "volume", required_argument, NULL, 'v' },                                            \
+		{ "root-disk", required_argument, NULL, OPT_ROOT_DISK }, { "verbose", no_argument, NULL, OPT_VERBOSE },                          \
+		{ "init", no_argument, NULL, OPT_INIT }, { "hostname", required_argument, NULL, OPT_HOSTNAME },                                  \
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "kernel", required_argument, NULL, OPT_KERNEL },                          \
 		{ "append", required_argument, NULL, OPT_APPEND }, { "accel", required_argument, NULL, OPT_ACCEL }, { "help", no_argument, NULL, OPT_HELP },
 
 static const struct option run_options[] = { RUN_OPTIONS{ NULL, 0, NULL, 0 } };
@@ -203,6 +205,12 @@ static int bad_option(int c, char **argv, int at)
 	return complain("unknown or misused option %s (see pando --help)", text);
 }
 
+static int file_option(const char *name, const char *value, const char **out)
+{
+	*out = value;
+	return *value ? 0 : complain("%s: the file's name is empty", name);
+}
+
 static int run_option(struct run_options *o, int c, const char *value)
 {
 	switch (c) {
@@ -235,6 +243,8 @@ static int run_option(struct run_options *o, int c, const char *value)
 	case 'u':
 		o->user = value;
 		return *value ? 0 : complain("-u: empty");
+	case OPT_ROOT_DISK:
+		return file_option("--root-disk", value, &o->root_disk);
 	case OPT_INIT:
 		o->init = true;
 		return 0;
@@ -287,12 +297,6 @@ static int parse_number(const char *name, const char *text, int least, int *out)
 	return 0;
 }
 
-static int file_option(const char *name, const char *value, const char **out)
-{
-	*out = value;
-	return *value ? 0 : complain("%s: the file's name is empty", name);
-}
-
 static int trace_option(struct trace_options *t, int c, const char *value)
 {
 	switch (c) {
@@ -327,6 +331,10 @@ static int trace_option(struct trace_options *t, int c, const char *value)
 /* What cannot be had together. */
 static int check_run(const struct run_options *o)
 {
+	if (o->root_disk && o->image)
+		return complain("--root-disk %s and the image %s: the machine has one root", o->root_disk, o->image);
+	if (o->root_disk && o->init)
+		return complain("--init boots an image: --root-disk is not for it");
 	if (!o->init)
 		return 0;
 	if (o->env_len || o->cwd || o->user || o->hostname || o->volumes)

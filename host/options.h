@@ -34,6 +34,7 @@ struct run_options {
 	const char *image; /* NULL: the built-in one */
 	char **command; /* after "--"; NULL-terminated, may be empty */
 	size_t command_len;
+	const char *root_disk; /* --root-disk: an EROFS image instead of `image`; NULL: none */
 	bool init; /* --init: boot the image's own init */
 	bool tty; /* -t */
 	bool interactive; /* -i */

@@ -140,6 +140,20 @@ static void folder_args(struct args *a, const struct vm_spec *s)
 	}
 }
 
+static void disk_args(struct args *a, const struct vm_spec *s)
+{
+	char *path;
+
+	if (!s->disk)
+		return;
+	path = quoted(s->disk);
+	arg(a, "-blockdev");
+	arg(a, "driver=raw,node-name=disk,read-only=on,file.driver=file,file.filename=%s,file.locking=off", path);
+	arg(a, "-device");
+	arg(a, "%s,drive=disk", s->pci ? "virtio-blk-pci" : "virtio-blk-device");
+	free(path);
+}
+
 static void build_args(struct args *a, const char *qemu, const struct vm_spec *s)
 {
 	arg(a, "%s", qemu);
@@ -157,6 +171,7 @@ static void build_args(struct args *a, const char *qemu, const struct vm_spec *s
 	arg(a, "-serial");
 	arg(a, "chardev:log");
 	port_args(a, s);
+	disk_args(a, s);
 	folder_args(a, s);
 }
 

@@ -26,6 +26,7 @@ struct vm_spec {
 		int fd; /* QEMU's end */
 	} port[VM_MAX_PORTS];
 	size_t ports;
+	const char *disk; /* a file that is the machine's only disk, for reading; NULL: none */
 	/* Folders, as 9P devices tagged "pando0", "pando1" ... */
 	struct {
 		const char *path;

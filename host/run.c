@@ -86,7 +86,7 @@ static int choose_command(struct plan *p)
 		p->argv[n++] = cmd[i];
 	p->cwd = p->o->cwd ? p->o->cwd : p->image.config.cwd;
 	p->user = p->o->user ? p->o->user : p->image.config.user;
-	return n ? 0 : complain("no command: the image names none, so give one after '--'");
+	return n ? 0 : complain("no command: the %s, so give one after '--'", p->vm.disk ? "disk has none" : "image names none");
 }
 
 /* ---- the kernel's command line ------------------------------------------------------------------------------------------------------- */
@@ -222,6 +222,8 @@ static int put_config(struct plan *p, struct ctl_link *c)
 	if (p->user && ctl_put_text(c, CTL_USER, p->user) != 0)
 		return -1;
 	if (ctl_put_text(c, CTL_HOSTNAME, p->o->hostname ? p->o->hostname : DEFAULT_HOSTNAME) != 0)
+		return -1;
+	if (p->vm.disk && ctl_put_text(c, CTL_ROOT, "/dev/vda") != 0)
 		return -1;
 	if (put_folders(p, c) != 0)
 		return -1;
@@ -365,6 +367,40 @@ static int choose_folders(struct plan *p)
 	return 0;
 }
 
+#define EROFS_SUPER 1024
+#define EROFS_MAGIC 0xe0f5e1e2u
+#define EROFS_COMPRESSED 1u
+
+/* What the kernel would refuse is said here, where the file has a name. */
+static int check_disk(const char *path)
+{
+	uint32_t super[32];
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+
+	if (fd < 0)
+		return complain("--root-disk %s: %s", path, strerror(errno));
+	r = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? 0 : complain("--root-disk %s: not a file", path);
+	if (r == 0 && (pread_all(fd, super, sizeof(super), EROFS_SUPER) != 0 || super[0] != EROFS_MAGIC))
+		r = complain("--root-disk %s: not an EROFS image (make one with mkfs.erofs)", path);
+	if (r == 0 && (super[20] & EROFS_COMPRESSED))
+		r = complain("--root-disk %s: compressed EROFS is not supported; make the image without -z", path);
+	close(fd);
+	return r;
+}
+
+static int choose_root(struct plan *p)
+{
+	const struct run_options *o = p->o;
+
+	if (!o->root_disk)
+		return image_open(o->image, o->mem_mib ? o->mem_mib * MIB : host_memory() / 2, &p->image);
+	if (check_disk(o->root_disk) != 0)
+		return -1;
+	p->vm.disk = o->root_disk;
+	return image_bare(&p->image);
+}
+
 static int prepare(struct plan *p)
 {
 	const struct run_options *o = p->o;
@@ -372,7 +408,7 @@ static int prepare(struct plan *p)
 
 	if (kernel_find(o->kernel, &p->kernel) != 0 || qemu_find(p->qemu) != 0 || choose_folders(p) != 0)
 		return -1;
-	if (image_open(o->image, o->mem_mib ? o->mem_mib * MIB : host_memory() / 2, &p->image) != 0)
+	if (choose_root(p) != 0)
 		return -1;
 	if (choose_memory(p) != 0 || (!o->init && choose_command(p) != 0))
 		return -1;

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define CTL_VERSION 2
+#define CTL_VERSION 3
 #define CTL_MAX_FRAME (4u << 20) /* of one frame; more is a broken peer */
 
 #define CTL_PORT "pando.ctl"
@@ -35,6 +35,7 @@ enum ctl_type {
 	CTL_START,    /* uint32_t CTL_VERSION: everything has been said, run the command */
 	CTL_WINSIZE,  /* struct ctl_winsize */
 	CTL_BYE,      /* nothing: the host has all output, power off */
+	CTL_ROOT,     /* text: a block device with the root file system; at most once */
 	CTL_FOLDER,   /* text: "ro TAG DIR" or "rw TAG DIR"; a 9P device to mount */
 
 	CTL_STATUS = 0x80, /* struct ctl_status */

@@ -26,7 +26,7 @@ _pando()
 			local more=
 			[ "${COMP_WORDS[1]}" = trace ] && more="--steps --pid --depth --only --json --html --perfetto --lossless --lossy --raw --from"
 			COMPREPLY=($(compgen -W "--memory --cpus --tty --interactive --env --workdir --user --hostname --timeout --kernel --append \
-				--accel --init --volume --verbose --help -m -c -t -i -e -w -u -v -- $more" -- "$cur"))
+				--accel --init --root-disk --volume --verbose --help -m -c -t -i -e -w -u -v -- $more" -- "$cur"))
 			return
 		fi
 		;;

@@ -104,6 +104,9 @@ static bool configure(struct config *cfg, uint32_t type, char *text, uint32_t le
 	case CTL_ENV:
 		append(&cfg->envp, &cfg->envc, text);
 		return false;
+	case CTL_ROOT:
+		cfg->root = text;
+		return false;
 	case CTL_FOLDER:
 		append(&cfg->folders, &cfg->nr_folders, text);
 		return false;

@@ -20,6 +20,7 @@ struct config {
 	char *cwd;      /* NULL: "/" */
 	char *user;     /* NULL: root */
 	char *hostname; /* NULL: leave the kernel's */
+	char *root;     /* a block device, or NULL */
 	char **folders; /* as CTL_FOLDER has them; NULL-terminated, or NULL */
 	size_t nr_folders;
 	bool tty;
@@ -69,6 +70,8 @@ int port_open(const char *name);
 void setup_mounts(void);
 /* Host name, loopback interface. */
 void setup_names(const char *hostname);
+/* Makes the EROFS on a block device the root, changes to it in memory, with all that setup_mounts() has. What fails ends the machine. */
+void setup_root(const char *device);
 /* Mounts the host's folders. What cannot be mounted ends the machine. */
 void setup_folders(char **folders);
 /* Makes a directory and its parents, mode 0755. Returns 0 or -1 (errno). */

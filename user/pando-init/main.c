@@ -43,6 +43,8 @@ int main(void)
 		fputs("pando-init: no host answers on port " CTL_PORT "\n", stderr);
 		setup_power_off();
 	}
+	if (cfg.root)
+		setup_root(cfg.root);
 	setup_names(cfg.hostname);
 	setup_folders(cfg.folders);
 	kind = spawn_command(&cfg, &child, &err);

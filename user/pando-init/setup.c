@@ -105,6 +105,19 @@ int setup_mkdirs(const char *path)
 	return 0;
 }
 
+#define NEW_ROOT "/.pando/root"
+
+void setup_root(const char *device)
+{
+	if (mkdir(NEW_ROOT, 0755) != 0 && errno != EEXIST)
+		ctl_fail(NEW_ROOT, errno);
+	if (mount(device, NEW_ROOT, "erofs", 0, "cow") != 0)
+		ctl_fail(errno == EINVAL ? "--root-disk: the kernel cannot read this EROFS image" : "--root-disk: cannot be mounted", errno);
+	if (chdir(NEW_ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
+		ctl_fail("--root-disk: cannot become the root", errno);
+	setup_mounts();
+}
+
 static void mount_folder(const char *text)
 {
 	char tag[32], what[160];
