@@ -4,6 +4,7 @@
 #include "fs/cgroupfs.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/memcg.h"
 #include "sched/timer.h"
 
 /* --- numbers ----------------------------------------------------------------------------------------------------------------------------- */
@@ -261,10 +262,142 @@ static int show_pids_events_local(struct text *t, struct cgroup *cg)
 	return 0;
 }
 
+/* --- memory.* ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* => cgroup_mutex not held. What the group has been charged; all zero when the controller has just gone. */
+static void read_memory(struct cgroup *cg, struct memcg *out)
+{
+	*out = (struct memcg){ 0 };
+	mutex_lock(&cgroup_mutex);
+	if (cg->memcg)
+		memcg_read(cg->memcg, out);
+	mutex_unlock(&cgroup_mutex);
+}
+
+static void put_pages(struct text *t, u64 pages)
+{
+	if (pages == MEMCG_NO_LIMIT)
+		text_puts(t, "max\n");
+	else
+		text_printf(t, "%llu\n", (unsigned long long)pages << PAGE_SHIFT);
+}
+
+/* "max", or bytes with a suffix as Linux's memparse() has them, rounded down to pages. */
+static int parse_pages(char *s, u64 *out)
+{
+	static const char suffixes[] = "KMGTPE";
+	u64 v;
+	if (!strcmp(s, "max")) {
+		*out = MEMCG_NO_LIMIT;
+		return 0;
+	}
+	size_t n = strlen(s);
+	u32 shift = 0;
+	for (u32 i = 0; n && i < sizeof(suffixes) - 1; i++)
+		if ((s[n - 1] & ~0x20) == suffixes[i])
+			shift = 10 * (i + 1);
+	if (shift)
+		s[n - 1] = 0;
+	if (str_to_u64(s, 0, &v))
+		return -EINVAL;
+	*out = shift && v >> (64 - shift) ? MEMCG_NO_LIMIT : min(v << shift >> PAGE_SHIFT, MEMCG_NO_LIMIT);
+	return 0;
+}
+
+static int show_memory_current(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.usage);
+	return 0;
+}
+static int show_memory_peak(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.peak);
+	return 0;
+}
+static int show_memory_max(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.max);
+	return 0;
+}
+static int show_memory_high(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.high);
+	return 0;
+}
+static int store_memory_max(struct cgroup_open *o, char *s)
+{
+	u64 pages;
+	int err = parse_pages(s, &pages);
+	return err ? err : cgroup_set_memory_max(o->cg, pages);
+}
+static int store_memory_high(struct cgroup_open *o, char *s)
+{
+	u64 pages;
+	int err = parse_pages(s, &pages);
+	if (!err)
+		memcg_set_high(o->cg->memcg, pages);
+	return err;
+}
+
+static void put_memory_events(struct text *t, const u64 n[CGM_COUNT])
+{
+	static const char *const names[CGM_COUNT] = { "low", "high", "max", "oom", "oom_kill", "oom_group_kill" };
+	for (u32 i = 0; i < CGM_COUNT; i++)
+		put_u64(t, names[i], READ_ONCE(n[i]));
+}
+static int show_memory_events(struct text *t, struct cgroup *cg)
+{
+	put_memory_events(t, cg->memory_events);
+	return 0;
+}
+static int show_memory_events_local(struct text *t, struct cgroup *cg)
+{
+	put_memory_events(t, cg->memory_events_local);
+	return 0;
+}
+
+static int show_memory_stat(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_u64(t, "anon", m.stat[MEMCG_ANON] << PAGE_SHIFT);
+	put_u64(t, "file", m.stat[MEMCG_FILE] << PAGE_SHIFT);
+	put_u64(t, "kernel", (m.stat[MEMCG_STACK] + m.stat[MEMCG_TABLE] + m.stat[MEMCG_KERNEL]) << PAGE_SHIFT);
+	put_u64(t, "kernel_stack", m.stat[MEMCG_STACK] << PAGE_SHIFT);
+	put_u64(t, "pagetables", m.stat[MEMCG_TABLE] << PAGE_SHIFT);
+	put_u64(t, "pgfault", m.faults);
+	put_u64(t, "pgmajfault", m.major_faults);
+	return 0;
+}
+
+static int show_oom_group(struct text *t, struct cgroup *cg)
+{
+	text_printf(t, "%d\n", cg->oom_group);
+	return 0;
+}
+static int store_oom_group(struct cgroup_open *o, char *s)
+{
+	s32 v;
+	int err = parse_int(s, &v);
+	if (err || (v != 0 && v != 1))
+		return -EINVAL;
+	o->cg->oom_group = v;
+	return 0;
+}
+
 /* --- the table --------------------------------------------------------------------------------------------------------------------------- */
 
 #define FILE_(n, f, c, e, r, w) { .name = n, .flags = f, .controller = c, .event = e, .show = r, .store = w }
 #define CORE(n, f, r, w) FILE_(n, f, 0, -1, r, w)
+#define MEMORY(n, e, r, w) FILE_("memory." n, CGF_NOT_ON_ROOT, BIT(CGC_MEMORY), e, r, w)
 #define PIDS(n, e, r, w) FILE_("pids." n, CGF_NOT_ON_ROOT, BIT(CGC_PIDS), e, r, w)
 const struct cgroup_file cgroup_files[] = {
 	CORE("cgroup.type", CGF_NOT_ON_ROOT, show_type, store_type),
@@ -278,6 +411,15 @@ const struct cgroup_file cgroup_files[] = {
 	CORE("cgroup.stat", 0, show_stat, NULL),
 	CORE("cgroup.freeze", CGF_NOT_ON_ROOT, show_freeze, store_freeze),
 	CORE("cgroup.kill", CGF_NOT_ON_ROOT, NULL, store_kill),
+	MEMORY("current", -1, show_memory_current, NULL),
+	MEMORY("peak", -1, show_memory_peak, NULL),
+	MEMORY("high", -1, show_memory_high, store_memory_high),
+	{ .name = "memory.max", .flags = CGF_NOT_ON_ROOT, .controller = BIT(CGC_MEMORY), .event = -1, .show = show_memory_max, .store = store_memory_max,
+	  .unlocked = true },
+	MEMORY("events", CGE_MEMORY, show_memory_events, NULL),
+	MEMORY("events.local", CGE_MEMORY_LOCAL, show_memory_events_local, NULL),
+	MEMORY("stat", -1, show_memory_stat, NULL),
+	MEMORY("oom.group", -1, show_oom_group, store_oom_group),
 	PIDS("max", -1, show_pids_max, store_pids_max),
 	PIDS("current", -1, show_pids_current, NULL),
 	PIDS("peak", -1, show_pids_peak, NULL),

@@ -2,6 +2,7 @@
 #include "fs/procfs.h"
 
 #include "lib/bug.h"
+#include "mm/memcg.h"
 #include "mm/slab.h"
 #include "proc/cgroup.h"
 
@@ -46,6 +47,7 @@ int proc_show_pando(struct text *t, const struct proc_node *n)
 	line(t, "dentries", v.dentries);
 	line(t, "mounts", v.mounts);
 	line(t, "cgroups", cgroup_count());
+	line(t, "memory_groups", memcg_count());
 	line(t, "supers", v.supers);
 	line(t, "forks", READ_ONCE(total_forks));
 	line(t, "warnings", warn_count());

@@ -49,6 +49,7 @@ enum lock_rank {
 	RANK_WAITQ_LEAF,     /* wait queues that are woken from inside another wait queue's callback (epoll's own) */
 	RANK_TIMER,          /* per-CPU timer tree */
 	RANK_RQ,             /* run queue; two by CPU number */
+	RANK_MEMCG,          /* what memory groups have been charged; pages are freed under many locks */
 	RANK_SLAB,
 	RANK_BUDDY,
 	RANK_CONSOLE,

@@ -1,6 +1,7 @@
 /* Other address spaces seen from the kernel: mm_access (ptrace, /proc/PID/mem, exec's argument stack) and the identity of futex words. */
 #include "lib/string.h"
 #include "mm/internal.h"
+#include "mm/memcg.h"
 #include "sched/sched.h"
 
 /* => pt_lock, *e on an exclusive path. May the kernel write to this page as it is? Else the fault has to break copy-on-write first. */
@@ -66,6 +67,10 @@ int mm_private_page(struct mm *mm, uaddr_t addr, struct page *give, struct page 
 		err = pt_exclusive(mm, addr, true, &e);
 		if (!err && !*e) {
 			struct page *p = give ? give : alloc_zeroed_page(PAGE_USER);
+			if (p && !give && memcg_charge(p)) {
+				free_pages(p, 0);
+				p = NULL;
+			}
 			if (p)
 				pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | PTE_W | PTE_D);
 			else

@@ -24,6 +24,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/internal.h"
+#include "mm/memcg.h"
 #include "sched/sched.h"
 #include "sched/trace_pace.h"
 
@@ -57,6 +58,10 @@ static int install_private(struct mm *mm, const struct vma *v, u64 addr, pte_t *
 	struct page *p = from ? alloc_page(PAGE_USER) : alloc_zeroed_page(PAGE_USER);
 	if (!p)
 		return -ENOMEM;
+	if (memcg_charge(p)) {
+		free_pages(p, 0);
+		return -ENOMEM;
+	}
 	if (from)
 		copy_page(p, from);
 	pte_t old = pt_set(mm, e, page_phys(p) | vma_pte_bits(v->flags) | (v->flags & VM_WRITE ? PTE_W | PTE_D : 0));
@@ -343,6 +348,8 @@ static __cold void other_fault(struct regs *regs, u64 addr, u64 err)
 	int ret = fault_or_oom(t->mm, addr, access_of(err) | (user ? FAULT_USER : 0), &major);
 	t->min_faults += !major;
 	t->maj_faults += major;
+	if (unlikely(t->memcg))
+		memcg_count_fault(major);
 	if (!t->uaccess_disabled)
 		trace_pace();
 	if (!ret)
@@ -364,5 +371,7 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 	}
 	t->min_faults += !major;
 	t->maj_faults += major;
+	if (unlikely(t->memcg))
+		memcg_count_fault(major);
 	trace_pace();
 }

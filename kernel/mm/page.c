@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/internal.h"
+#include "mm/memcg.h"
 #include "mm/mm.h"
 #include "sched/spinlock.h"
 
@@ -144,8 +145,7 @@ static struct page *zeroed_take(struct pcp *c)
 static void page_setup(struct page *p, u32 order, enum page_kind kind)
 {
 	atomic_set(&p->refs, 1);
-	p->order = (u8)order;
-	p->kind = (u8)kind;
+	p->what = PAGE_WHAT(kind, order);
 	if (DEBUG_BUILD && kind != PAGE_TABLE)
 		memset(page_virt(p), 0x5a, PAGE_SIZE);
 }
@@ -189,8 +189,7 @@ struct page *alloc_zeroed_page(enum page_kind kind)
 	irq_restore(f);
 	if (p) {
 		atomic_set(&p->refs, 1);
-		p->order = 0;
-		p->kind = (u8)kind;
+		p->what = PAGE_WHAT(kind, 0);
 		return p;
 	}
 	p = alloc_pages(0, kind);
@@ -199,9 +198,23 @@ struct page *alloc_zeroed_page(enum page_kind kind)
 	return p;
 }
 
+/* A page that a memory group pays for. */
+static __cold void free_owned(struct page *p, u32 order, bool zeroed)
+{
+	memcg_uncharge(p);
+	if (zeroed)
+		free_zeroed_page(p);
+	else
+		free_pages(p, order);
+}
+
 void free_pages(struct page *p, u32 order)
 {
 	ASSERT(p->kind != PAGE_FREE);
+	if (unlikely(p->owner)) {
+		free_owned(p, order, false);
+		return;
+	}
 	p->kind = PAGE_RESERVED;
 	u64 f = irq_save();
 	struct pcp *c = &pcp[cpu_id()];
@@ -239,6 +252,10 @@ static bool all_zero(const struct page *p)
 void free_zeroed_page(struct page *p)
 {
 	ASSERT(p->kind != PAGE_FREE && all_zero(p));
+	if (unlikely(p->owner)) {
+		free_owned(p, 0, true);
+		return;
+	}
 	u64 f = irq_save();
 	struct pcp *c = &pcp[cpu_id()];
 	bool keep = c->n_zeroed < ZERO_HIGH;

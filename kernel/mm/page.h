@@ -33,10 +33,16 @@ struct page {
 		u64 private[3];
 	};
 	atomic_t refs;
-	u8 kind;
-	u8 order;   /* of the block this page heads */
-	u16 unused;
+	union {
+		u32 what; /* the three at once */
+		struct {
+			u8 kind;
+			u8 order;   /* of the block this page heads */
+			u16 owner;  /* number of the memory group that pays for the block, 0 = none; set once by who has just got the page, cleared when it is freed */
+		};
+	};
 };
+#define PAGE_WHAT(kind, order) ((u32)(kind) | (u32)(order) << 8) /* page->what of one that nobody pays for */
 _Static_assert(sizeof(struct page) == 32, "struct page");
 
 extern struct page *pages;

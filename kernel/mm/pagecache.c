@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/internal.h"
+#include "mm/memcg.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
 
@@ -129,6 +130,9 @@ void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out
 
 int as_add_page(struct address_space *as, u64 index, struct page *page)
 {
+	page->kind = PAGE_CACHE;
+	if (memcg_charge(page))
+		return -ENOMEM;
 	spin_lock(&as->lock);
 	int err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
 	if (!err) {

@@ -32,6 +32,7 @@
 #include "lib/bug.h"
 #include "lib/string.h"
 #include "mm/internal.h"
+#include "mm/memcg.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
 
@@ -58,6 +59,15 @@ static struct page *table_alloc(u32 level)
 #define GROUP 8
 #define for_each_group(t, base) \
 	for (u64 bits_ = (t)->table.groups, base; bits_ && (base = (u64)__builtin_ctzl(bits_) * GROUP, true); bits_ &= bits_ - 1)
+
+/* A table that belongs to current's memory group; roots, which are kept for the next birth, whoever's that is, are not. */
+static struct page *table_alloc_charged(u32 level)
+{
+	struct page *t = table_alloc(level);
+	if (unlikely(current_thread()->memcg) && t)
+		memcg_charge_kernel(t);
+	return t;
+}
 
 static void note_used(struct page *t, u32 index) { t->table.groups |= BIT(index / GROUP); }
 
@@ -136,7 +146,7 @@ static void __cold trace_unshare(const struct mm *mm, u64 addr, const struct pag
 /* Gives *slot's shared child a private copy. => pt_lock; *slot lies in an exclusive table */
 static int unshare(struct mm *mm, u64 addr, pte_t *slot, struct page *old, struct dropped *d)
 {
-	struct page *new = table_alloc(old->table.level);
+	struct page *new = table_alloc_charged(old->table.level);
 	if (!new)
 		return -ENOMEM;
 	new->table.present = old->table.present;
@@ -178,7 +188,7 @@ static int walk_exclusive(struct mm *mm, u64 addr, u32 level, bool create, struc
 		if (!*e) {
 			if (!create)
 				return 0;
-			child = table_alloc(l - 1);
+			child = table_alloc_charged(l - 1);
 			if (!child)
 				return -ENOMEM;
 			*e = page_phys(child) | PTE_TABLE;

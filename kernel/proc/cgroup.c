@@ -11,6 +11,7 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/memcg.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
 
@@ -142,25 +143,73 @@ u8 cgroup_control(const struct cgroup *cg)
 /* => C T. A controller begins to work in cg, with its defaults. */
 static void controller_on(struct cgroup *cg, enum cgroup_controller c)
 {
-	if (c == CGC_PIDS) {
+	if (c == CGC_MEMORY) {
+		cg->oom_group = false;
+		memset(cg->memory_events, 0, sizeof(cg->memory_events));
+		memset(cg->memory_events_local, 0, sizeof(cg->memory_events_local));
+	} else if (c == CGC_PIDS) {
 		cg->pids_max = CGROUP_NO_LIMIT;
 		cg->pids_peak = cg->nr_pids;
 		cg->pids_over = cg->pids_over_local = cg->pids_failed = 0;
 	}
 }
 
-/* => C. Makes `on` of top and all below it what the masks say. */
-static void refresh_controllers(struct cgroup *top)
+static bool wants_memory(const struct cgroup *cg) { return cg->parent && (cgroup_control(cg) >> CGC_MEMORY & 1); }
+
+/* => C. Lets go of the memory groups that nobody pays to any more. */
+static void drop_old_memory(struct cgroup *top)
+{
+	for (struct cgroup *cg = top; cg; cg = cgroup_next(cg, top)) {
+		if (cg->memcg_old)
+			memcg_offline(cg->memcg_old);
+		cg->memcg_old = NULL;
+	}
+}
+
+/* => C. Makes the memory groups that top and those below it are to have. On failure there are none more than before. */
+static int prepare_memory(struct cgroup *top)
+{
+	bool failed = false;
+	for (struct cgroup *cg = top; cg && !failed; cg = cgroup_next(cg, top)) {
+		if (!wants_memory(cg) || cg->memcg)
+			continue;
+		const struct cgroup *above = cgroup_with_memory(cg->parent);
+		cg->memcg = memcg_create(above ? above->memcg : NULL, cg);
+		failed = !cg->memcg;
+	}
+	for (struct cgroup *cg = top; cg && failed; cg = cgroup_next(cg, top)) {
+		if (!cg->memcg || (cg->on >> CGC_MEMORY & 1))
+			continue;
+		cg->memcg_old = cg->memcg;
+		cg->memcg = NULL;
+	}
+	drop_old_memory(top);
+	return failed ? -ENOMEM : 0;
+}
+
+static void follow_one(struct task *t, void *unused) { cgroup_follow(t); }
+
+/* => C. Makes `on` of top and all below it what the masks say. 0 or -ENOMEM, then nothing has changed. */
+static int refresh_controllers(struct cgroup *top)
 {
 	spin_lock(&tasklist_lock);
-	for (struct cgroup *cg = top; cg; cg = cgroup_next(cg, top)) {
+	int err = prepare_memory(top);
+	for (struct cgroup *cg = top; cg && !err; cg = cgroup_next(cg, top)) {
 		u8 want = cgroup_control(cg), fresh = want & (u8)~cg->on;
 		cg->on = want;
 		for (u32 c = 0; c < CGC_COUNT; c++)
 			if (fresh >> c & 1)
 				controller_on(cg, c);
+		if (!wants_memory(cg)) {
+			cg->memcg_old = cg->memcg;
+			cg->memcg = NULL;
+		}
 	}
+	if (!err)
+		cgroup_for_each_task(top, true, follow_one, NULL);
 	spin_unlock(&tasklist_lock);
+	drop_old_memory(top);
+	return err;
 }
 
 /* May the children of cg get these controllers? */
@@ -198,11 +247,15 @@ int cgroup_set_subtree_control(struct cgroup *cg, u8 enable, u8 disable)
 		return 0;
 	spin_lock(&tasklist_lock);
 	int err = check_enable(cg, enable);
+	u8 old = cg->subtree_control;
 	if (!err)
-		cg->subtree_control = (cg->subtree_control | enable) & (u8)~disable;
+		cg->subtree_control = (old | enable) & (u8)~disable;
 	spin_unlock(&tasklist_lock);
-	if (!err)
-		refresh_controllers(cg);
+	if (err)
+		return err;
+	err = refresh_controllers(cg);
+	if (err)
+		cg->subtree_control = old;
 	return err;
 }
 
@@ -221,8 +274,7 @@ int cgroup_make_threaded(struct cgroup *cg)
 	if (!may)
 		return -EOPNOTSUPP;
 	cg->parent->nr_threaded_children++;
-	refresh_controllers(cg);
-	return 0;
+	return refresh_controllers(cg); /* takes away only, which does not fail */
 }
 
 /* --- mkdir, rmdir ------------------------------------------------------------------------------------------------------------------------ */
@@ -272,9 +324,13 @@ int cgroup_create(struct cgroup *parent, const char *name, struct cgroup **out)
 	for (struct cgroup *p = parent; p; p = p->parent)
 		p->nr_descendants++;
 	spin_unlock(&tasklist_lock);
-	refresh_controllers(cg);
 	*out = cg;
-	return 0;
+	int err = refresh_controllers(cg);
+	if (err) {
+		cgroup_destroy(cg);
+		cgroup_put(cg);
+	}
+	return err;
 }
 
 int cgroup_destroy(struct cgroup *cg)
@@ -295,6 +351,9 @@ int cgroup_destroy(struct cgroup *cg)
 	spin_unlock(&tasklist_lock);
 	if (cgroup_is_threaded(cg))
 		parent->nr_threaded_children--;
+	if (cg->memcg)
+		memcg_offline(cg->memcg);
+	cg->memcg = NULL;
 	cgroup_notify(cg, CGE_EVENTS); /* who waits for it sees the end */
 	cgroup_put(cg);
 	return 0;

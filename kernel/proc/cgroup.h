@@ -17,7 +17,7 @@
 #include "vfs/ns.h"
 
 enum cgroup_controller { CGC_CPU, CGC_MEMORY, CGC_PIDS, CGC_COUNT };
-#define CGC_BUILT (BIT(CGC_PIDS))              /* those that there are */
+#define CGC_BUILT (BIT(CGC_MEMORY) | BIT(CGC_PIDS))              /* those that there are */
 #define CGC_THREADED (BIT(CGC_CPU) | BIT(CGC_PIDS)) /* those that may tell the threads of one process apart */
 extern const char *const cgroup_controller_name[CGC_COUNT];
 
@@ -26,6 +26,9 @@ extern const char *const cgroup_controller_name[CGC_COUNT];
 
 /* What poll(2) waits for: the events files. */
 enum cgroup_event { CGE_EVENTS, CGE_PIDS, CGE_PIDS_LOCAL, CGE_MEMORY, CGE_MEMORY_LOCAL, CGE_COUNT };
+
+/* Lines of memory.events, in order. */
+enum cgroup_memory_event { CGM_LOW, CGM_HIGH, CGM_MAX, CGM_OOM, CGM_OOM_KILL, CGM_OOM_GROUP_KILL, CGM_COUNT };
 
 struct cgroup_file_attr { u32 uid, gid; u16 mode; };
 
@@ -55,6 +58,11 @@ struct cgroup {
 	s64 nr_pids;                  /* T: tasks in and below it, zombies included */
 	s64 pids_max, pids_peak;      /* T */
 	u64 pids_over, pids_over_local, pids_failed; /* T: births refused by its limit or one below; by its own; of its own tasks */
+	/* memory */
+	struct memcg *memcg;          /* C T: what its members and those below pay to, NULL where the controller is off */
+	struct memcg *memcg_old;      /* C: on its way out */
+	bool oom_group;               /* C to write: who kills one of it for want of memory kills all */
+	u64 memory_events[CGM_COUNT], memory_events_local[CGM_COUNT]; /* T: here and below; here */
 	/* files */
 	struct wait_queue poll;       /* woken with each event */
 	atomic_t event[CGE_COUNT];    /* how many there were, from 1 */
@@ -121,6 +129,21 @@ void cgroup_for_each_task(struct cgroup *cg, bool below, void (*fn)(struct task 
 void cgroup_list(struct cgroup *cg, bool processes, void (*fn)(s32 nr, void *arg), void *arg);
 /* => C. SIGKILL to everybody in and below cg. */
 void cgroup_kill(struct cgroup *cg);
+
+/* => T. Makes what the scheduler and the memory groups know of t what its group says. */
+void cgroup_follow(struct task *t);
+
+/* --- cgroup_memory.c --------------------------------------------------------------------------------------------------------------------- */
+/* => T. The nearest group, cg or above it, that counts memory; NULL: none. */
+struct cgroup *cgroup_with_memory(struct cgroup *cg);
+/* Something happened in cg, which may be NULL. */
+void cgroup_memory_event(struct cgroup *cg, enum cgroup_memory_event e);
+/* The group whose limit current met since it last asked, with a reference; NULL: none, or it has room again. */
+struct cgroup *cgroup_memory_blocker(void);
+/* On the way to user mode: waits or kills as the limits that current met demand. True: a system call that failed with ENOMEM for that is worth another try. */
+bool cgroup_memory_work(void);
+/* memory.max in pages: 0, -EINTR. Kills until the group fits, or nobody is left. */
+int cgroup_set_memory_max(struct cgroup *cg, u64 pages);
 
 /* --- cgroup_freeze.c --------------------------------------------------------------------------------------------------------------------- */
 /* => C */

@@ -5,6 +5,7 @@
  * Groups keep no lists of their members: whoever wants them walks all tasks. That is rare, and births in the root group, which are many, stay free of it.
  */
 #include "lib/log.h"
+#include "mm/memcg.h"
 #include "proc/cgroup.h"
 #include "proc/internal.h"
 #include "proc/ns.h"
@@ -73,6 +74,12 @@ static void uncount_task(struct cgroup *cg)
 		propagate_populated(cg, false);
 }
 
+void cgroup_follow(struct task *t)
+{
+	const struct cgroup *paying = cgroup_with_memory(t->cgroup);
+	memcg_set(task_thread(t), paying ? paying->memcg : NULL);
+}
+
 /* --- birth and death --------------------------------------------------------------------------------------------------------------------- */
 
 static void note_refused(struct cgroup *cg, struct cgroup *over)
@@ -113,6 +120,7 @@ void cgroup_fork(struct task *child, struct cgroup *into, u64 flags)
 	child->cgroup = cg; /* what was copied from current may be out of date */
 	charge_pids(cg, 1);
 	count_task(cg);
+	cgroup_follow(child);
 	if (unlikely(flags & CLONE_NEWCGROUP)) {
 		struct cgroup_namespace *ns = child->nsproxy->cgroup;
 		cgroup_get(cg);
@@ -135,6 +143,7 @@ void cgroup_exit(struct task *t)
 		cg->nr_frozen--;
 	}
 	uncount_task(cg);
+	memcg_set(task_thread(t), NULL); /* the group may go before the zombie does */
 	if (cg->freezing)
 		cgroup_update_frozen(cg);
 }
@@ -233,6 +242,7 @@ static void move_task(struct task *t, struct cgroup *dst)
 	charge_pids(src, -1);
 	count_task(dst);
 	uncount_task(src);
+	cgroup_follow(t);
 	move_frozen(t, src, dst);
 	member_put(src);
 }

@@ -178,6 +178,8 @@ static int publish(struct task *child, struct birth *b)
 		total_forks++;
 		if (grouped)
 			cgroup_fork(child, b->cgroup, b->args->flags);
+		else
+			child->memcg = NULL; /* what was copied may be older than a migration */
 	}
 	list_del(&b->collector.node);
 	spin_unlock_irqrestore(&me->sighand->lock, flags);

@@ -9,6 +9,7 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/memcg.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "proc/exec.h"
@@ -120,6 +121,10 @@ static int reserve(struct exec_args *a, u64 used)
 		struct page *p = alloc_zeroed_page(PAGE_USER);
 		if (!p)
 			return -E2BIG;
+		if (memcg_charge(p)) {
+			free_pages(p, 0);
+			return -ENOMEM;
+		}
 		a->page[a->n_pages++] = page_virt(p);
 	}
 	return 0;

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "mm/mm.h"
+#include "proc/cgroup.h"
 #include "proc/trace_points.h"
 
 #define KIB_PER_PAGE (PAGE_SIZE / 1024)
@@ -43,15 +44,27 @@ static bool can_be_taken(struct task *p)
 	return !(p->pf & PF_KTHREAD) && !(p->signal->flags & SIGNAL_UNKILLABLE) && p->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
 }
 
+/* => tasklist_lock. Is p one that may die for domain (NULL: the machine)? */
+static bool is_in(struct task *p, const struct cgroup *domain)
+{
+	struct task *t;
+	if (likely(!domain))
+		return true;
+	for_each_thread(p, t)
+		if (!t->exit_state)
+			return cgroup_is_under(t->cgroup, domain);
+	return false;
+}
+
 /* The worst process, with a reference; *dying: one that was killed before has not let go of its memory yet (then NULL). */
-static struct task *choose_victim(u64 total, u64 *rss_out, bool *dying)
+static struct task *choose_victim(const struct cgroup *domain, u64 total, u64 *rss_out, bool *dying)
 {
 	struct task *p, *worst = NULL;
 	s64 most = INT64_MIN;
 	*dying = false;
 	spin_lock(&tasklist_lock);
 	for_each_process(p) {
-		if (!can_be_taken(p))
+		if (!can_be_taken(p) || !is_in(p, domain))
 			continue;
 		u64 rss = resident(p);
 		if (!rss)
@@ -102,32 +115,65 @@ static void let_others_die(void)
 	schedule_timeout(PATIENCE_NS / 4);
 }
 
-/* Takes the worst process's life. Returns true when memory may come free, now or by an earlier victim. */
-static bool kill_one(bool *me)
+static void kill_of_group(struct task *t, void *unused)
+{
+	if (thread_group_leader(t) && can_be_taken(t))
+		send_signal_kernel(t, SIGKILL);
+}
+
+/* memory.oom.group: the highest group around the victim, within domain, that dies as a whole does so. */
+static void kill_around(struct task *victim, const struct cgroup *domain)
+{
+	spin_lock(&tasklist_lock);
+	struct cgroup *own = cgroup_with_memory(victim->cgroup), *whole = NULL;
+	for (struct cgroup *cg = own; cg; cg = cg->parent) {
+		if (cg->oom_group)
+			whole = cg;
+		if (cg == domain)
+			break;
+	}
+	if (own)
+		cgroup_get(own);
+	if (whole) {
+		cgroup_get(whole);
+		cgroup_for_each_task(whole, true, kill_of_group, NULL);
+	}
+	spin_unlock(&tasklist_lock);
+	cgroup_memory_event(own, CGM_OOM_KILL);
+	cgroup_memory_event(whole, CGM_OOM_GROUP_KILL);
+	if (own)
+		cgroup_put(own);
+	if (whole)
+		cgroup_put(whole);
+}
+
+/* Takes the worst process's life, in domain or anywhere. Returns true when memory may come free, now or by an earlier victim. */
+static bool kill_one(struct cgroup *domain, bool *me)
 {
 	struct mem_info mi;
 	u64 rss = 0;
 	bool dying;
 	*me = false;
 	mem_info(&mi);
-	struct task *victim = choose_victim(mi.total, &rss, &dying);
+	struct task *victim = choose_victim(domain, mi.total, &rss, &dying);
 	if (!victim)
 		return dying;
 	spin_lock(&victim->alloc_lock);
 	u32 uid = victim->cred->uid;
 	spin_unlock(&victim->alloc_lock);
-	pr_err("Out of memory: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", victim->tgid, victim->comm,
+	pr_err("%s: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", domain ? "Memory cgroup out of memory" : "Out of memory", victim->tgid, victim->comm,
 	       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
 	last_kill = clock_mono();
 	if (trace_on(oom_kill))
 		trace_oom_kill(victim, rss);
 	send_signal_kernel(victim, SIGKILL);
-	*me = same_thread_group(victim, current);
+	kill_around(victim, domain);
+	*me = same_thread_group(victim, current) || fatal_signal_pending();
 	task_put(victim);
 	return true;
 }
 
-bool hook_out_of_memory(void)
+bool out_of_memory_in(struct cgroup *domain)
 {
 	bool me;
 	if (fatal_signal_pending())
@@ -138,10 +184,25 @@ bool hook_out_of_memory(void)
 		let_others_die();
 		return true;
 	}
-	bool hope = kill_one(&me);
+	if (domain)
+		cgroup_memory_event(domain, CGM_OOM);
+	bool hope = kill_one(domain, &me);
 	end_turn();
 	if (!hope || me)
 		return false;
 	let_others_die();
 	return true;
+}
+
+bool hook_out_of_memory(void)
+{
+	if (likely(!current->memcg_blocked))
+		return out_of_memory_in(NULL);
+	struct cgroup *domain = cgroup_memory_blocker();
+	if (!domain)
+		return !fatal_signal_pending(); /* it has room again */
+	cgroup_memory_event(domain, CGM_MAX);
+	bool again = out_of_memory_in(domain);
+	cgroup_put(domain);
+	return again;
 }

@@ -49,6 +49,9 @@ bool do_notify_parent(struct task *t, s32 sig);
 void do_notify_parent_cldstop(struct task *t, bool to_tracer, int why);
 /* => tasklist_lock. ignored: leave this task out */
 bool is_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
+/* Memory is out in domain (NULL: altogether): kills one process there. True: there may be some soon. oom.c. => may sleep */
+struct cgroup;
+bool out_of_memory_in(struct cgroup *domain);
 /* kernel-side wait for a child: as wait4(pid, &status, __WALL, NULL). */
 long kernel_wait(s32 pid, s32 *status);
 /* The old mm is left: robust futexes, clear_child_tid, vfork parent. exec and exit. */

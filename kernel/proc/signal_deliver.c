@@ -342,6 +342,13 @@ static void do_signal(struct regs *regs)
 	restore_saved_sigmask();
 }
 
+/* A limit on memory stood in the way since current was last in user mode. A system call that failed for it is tried again when somebody made room. */
+static void __cold answer_for_memory(struct regs *regs)
+{
+	if (cgroup_memory_work() && in_syscall(regs) && (s64)regs->ax == -ENOMEM)
+		regs->ax = (u64)-ERESTARTNOINTR;
+}
+
 void hook_exit_to_user(struct regs *regs)
 {
 	struct task *t = current;
@@ -357,8 +364,11 @@ void hook_exit_to_user(struct regs *regs)
 			schedule();
 		}
 		trace_pace();
-		if (work & TIF_NOTIFY)
+		if (work & TIF_NOTIFY) {
 			task_work_run();
+			if (unlikely(t->memcg_blocked || t->memcg_over_high))
+				answer_for_memory(regs);
+		}
 		/* Also after mere task work: it may have broken off a system call that is to be restarted. */
 		if (work & (TIF_SIGPENDING | TIF_NOTIFY))
 			do_signal(regs);

@@ -10,6 +10,7 @@
 #include <linux/resource.h>
 
 #include "lib/string.h"
+#include "mm/memcg.h"
 #include "mm/slab.h"
 #include "proc/signal.h"
 
@@ -45,14 +46,21 @@ static void *stack_alloc(void)
 		stack_cache[cpu].n--;
 	}
 	irq_restore(flags);
-	if (likely(s))
-		return s;
-	struct page *p = alloc_pages(KSTACK_ORDER, PAGE_KERNEL);
-	return p ? page_virt(p) : NULL;
+	if (unlikely(!s)) {
+		struct page *p = alloc_pages(KSTACK_ORDER, PAGE_KERNEL);
+		if (!p)
+			return NULL;
+		s = page_virt(p);
+	}
+	if (unlikely(current->memcg))
+		memcg_charge_kernel(virt_page(s));
+	return s;
 }
 
 static void stack_free(void *stack)
 {
+	if (unlikely(virt_page(stack)->owner))
+		memcg_uncharge(virt_page(stack));
 	u64 flags = irq_save();
 	u32 cpu = cpu_id();
 	struct free_stack *s = stack;

@@ -84,6 +84,7 @@ struct fs_context;
 struct cred;
 struct nsproxy;
 struct lock_stack;
+struct memcg;
 
 struct thread {
 	struct arch_thread arch;     /* o */
@@ -98,6 +99,11 @@ struct thread {
 	struct rlimits *rlim;        /* I  its process's */
 	s32 tid;                     /* I  number in the initial pid namespace, for messages */
 	char comm[16];               /* t  */
+	struct memcg *memcg;         /* memcg_lock to write; NULL: the root group, pays nothing */
+	u16 memcg_blocked;           /* o  the group whose limit it met, 0 = none; with TIF_NOTIFY (mm/memcg.c) */
+	u16 memcg_over_high;         /* o  the group that it made exceed memory.high, 0 = none */
+	bool memcg_forced;           /* o  memcg_blocked did not keep it from the page */
+	u32 memcg_high_pages;        /* o  pages it got above memory.high */
 	u64 maj_faults, min_faults;  /* o */
 	u64 saved_sigmask;           /* o  with TIF_RESTORE_SIGMASK: sigsuspend, ppoll ... */
 	u32 rseq_cpu;                /* o  with TIF_RSEQ: the CPU number that user space was told */

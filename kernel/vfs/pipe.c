@@ -18,6 +18,7 @@
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/memcg.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/timer.h"
@@ -68,7 +69,10 @@ static struct page *take_page(struct pipe *p)
 			return pg;
 		}
 	}
-	return alloc_page(PAGE_KERNEL);
+	struct page *pg = alloc_page(PAGE_KERNEL);
+	if (pg)
+		memcg_charge_kernel(pg);
+	return pg;
 }
 
 /* => p->lock. Keeps an emptied page for the next write, or frees it. */

@@ -1,0 +1,63 @@
+/*
+ * Memory groups: who pays for which page. A page is charged to the group of the thread that first needs it and remembers that group's number
+ * (struct page.owner); freeing it gives the charge back, wherever the thread is by then. Threads of the root group pay nothing and test one pointer.
+ *
+ * User pages and pages of files are refused when a limit is reached (-ENOMEM; the caller's fault, or the thread on its way to user mode, then has somebody
+ * of the group killed: proc/memory_group.c). Kernel pages (tables, stacks, pipes) are charged whatever the limit, since what needs them cannot always
+ * fail; the thread answers for that on its way to user mode, too.
+ */
+#ifndef PANDO_MM_MEMCG_H
+#define PANDO_MM_MEMCG_H
+
+#include "mm/page.h"
+#include "sched/sched.h"
+
+/* What pages are used for, as memory.stat tells it. */
+enum memcg_kind { MEMCG_ANON, MEMCG_FILE, MEMCG_STACK, MEMCG_TABLE, MEMCG_KERNEL, MEMCG_KINDS };
+#define MEMCG_NO_LIMIT (~0UL >> 1)
+
+/* Everything is guarded by memcg_lock but for what is constant. Counts are of the group and all below it, in pages. */
+struct memcg {
+	struct memcg *parent; /* constant, held; NULL: its charges go no further */
+	void *group;          /* proc's; NULL from memcg_offline on */
+	u16 id;               /* constant */
+	u32 refs;             /* the online group, pages charged to itself, children */
+	u64 usage, peak, max, high;
+	u64 stat[MEMCG_KINDS];
+	u64 faults, major_faults;
+};
+/* A new group below parent (NULL: below the root). NULL: no memory, or no number. */
+struct memcg *memcg_create(struct memcg *parent, void *group);
+/* The group is gone; its pages stay charged to what is above it until they are freed. */
+void memcg_offline(struct memcg *m);
+/* t is to pay to m (NULL: root) from now on. => nobody frees m meanwhile */
+void memcg_set(struct thread *t, struct memcg *m);
+void memcg_set_max(struct memcg *m, u64 pages);
+void memcg_set_high(struct memcg *m, u64 pages);
+/* A consistent look. */
+void memcg_read(struct memcg *m, struct memcg *out);
+/* Number of groups, for leak checks. */
+u32 memcg_count(void);
+/* What a thread is to answer for: whose limit stood in its way. `over`: only if the group is still over it. */
+void *memcg_blocker(u16 id, bool over, void (*hold)(void *group));
+
+int memcg_charge_group(struct page *p, bool force);
+void memcg_uncharge_owner(struct page *p);
+void memcg_count_fault(bool major);
+
+/* Charges the block that p heads to current's group: 0 or -ENOMEM. => p is fresh */
+static inline int memcg_charge(struct page *p) { return likely(!current_thread()->memcg) ? 0 : memcg_charge_group(p, false); }
+/* The same whatever the limit. */
+static inline void memcg_charge_kernel(struct page *p)
+{
+	if (unlikely(current_thread()->memcg))
+		(void)memcg_charge_group(p, true);
+}
+/* Before p is freed (or its stack is kept for anybody). */
+static inline void memcg_uncharge(struct page *p)
+{
+	if (unlikely(p->owner))
+		memcg_uncharge_owner(p);
+}
+
+#endif

@@ -1,0 +1,306 @@
+/* The memory controller of cgroup2: charging, memory.max and the kills that it leads to, memory.high, events, oom.group. Needs root and no swap. */
+#include "check.h"
+
+#include <sys/prctl.h>
+
+#define TOP "/sys/fs/cgroup"
+#define MIB (1UL << 20)
+
+static char base[64];
+
+static const char *at(const char *name)
+{
+	static char buf[4][128];
+	static int next;
+	char *p = buf[next++ & 3];
+	snprintf(p, 128, "%s/%s", base, name);
+	return p;
+}
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+	int err = errno;
+	close(fd);
+	errno = err;
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+static const char *get(const char *path)
+{
+	static char buf[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return NULL;
+	buf[n] = 0;
+	return buf;
+}
+static int is(const char *path, const char *text) { return !strcmp(get(path) ?: "", text); }
+static long number(const char *path, const char *key)
+{
+	const char *s = get(path);
+	CHECK(s);
+	if (!key)
+		return atol(s);
+	size_t n = strlen(key);
+	for (; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : s)
+		if (!strncmp(s, key, n) && s[n] == ' ')
+			return atol(s + n + 1);
+	return -1;
+}
+
+static void begin(void)
+{
+	const char *s = get(TOP "/cgroup.controllers");
+	if (!s || !strstr(s, "memory"))
+		check_skip("no memory controller");
+	snprintf(base, sizeof(base), TOP "/m.%d", getpid());
+	if (put(TOP "/cgroup.subtree_control", "+memory") < 0 || mkdir(base, 0755) < 0)
+		check_skip("cannot make groups");
+}
+static void end(void) { CHECK(rmdir(base) == 0); }
+
+/* n bytes, each page written. */
+static char *use(size_t n)
+{
+	char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	madvise(p, n, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < n; i += 4096)
+		p[i] = 1;
+	return p;
+}
+#define JOIN(g) CHECK(put(at(g), "0") == 0)
+
+static void limits(void)
+{
+	begin();
+	CHECK(is(at("memory.max"), "max\n") && is(at("memory.high"), "max\n") && is(at("memory.oom.group"), "0\n"));
+	CHECK(put(at("memory.max"), "8M\n") == 0 && is(at("memory.max"), "8388608\n"));
+	CHECK(put(at("memory.max"), "1048577") == 0 && is(at("memory.max"), "1048576\n"));
+	CHECK(put(at("memory.max"), "1g") == 0 && is(at("memory.max"), "1073741824\n"));
+	CHECK(put(at("memory.max"), "max") == 0 && is(at("memory.max"), "max\n"));
+	CHECK_ERR(put(at("memory.max"), "lots"), EINVAL);
+	CHECK_ERR(put(at("memory.high"), "1M M"), EINVAL);
+	CHECK_ERR(put(at("memory.oom.group"), "2"), EINVAL);
+	CHECK(number(at("memory.events"), "max") == 0 && number(at("memory.events"), "oom_kill") == 0);
+	CHECK(number(at("memory.stat"), "anon") == 0);
+	end();
+}
+
+static void charges(void)
+{
+	begin();
+	pid_t pid = fork();
+	if (!pid) {
+		JOIN("cgroup.procs");
+		use(8 * MIB);
+		SHARED[1] = 1;
+		await_value(&SHARED[2], 1);
+		_exit(0);
+	}
+	await_value(&SHARED[1], 1);
+	CHECK(number(at("memory.current"), NULL) >= (long)(8 * MIB));
+	CHECK(number(at("memory.current"), NULL) < (long)(12 * MIB));
+	CHECK(number(at("memory.peak"), NULL) >= (long)(8 * MIB));
+	CHECK(number(at("memory.stat"), "anon") >= (long)(8 * MIB));
+	CHECK(number(at("memory.stat"), "pagetables") >= 4096);
+	CHECK(number(at("memory.stat"), "pgfault") >= 2048);
+	SHARED[2] = 1;
+	CHECK(EXITED(reap(pid), 0));
+	CHECK(number(at("memory.current"), NULL) < (long)(2 * MIB));
+	CHECK(number(at("memory.peak"), NULL) >= (long)(8 * MIB));
+	end();
+}
+
+/* Who is in a group that is full is killed; others are not. */
+static void max_kills(void)
+{
+	begin();
+	CHECK(put(at("memory.max"), "16M") == 0);
+	pid_t small = fork();
+	if (!small) {
+		JOIN("cgroup.procs");
+		use(MIB);
+		SHARED[1] = 1;
+		for (;;)
+			pause();
+	}
+	await_value(&SHARED[1], 1);
+	CHECK(KILLED(IN_CHILD({
+		JOIN("cgroup.procs");
+		use(64 * MIB);
+	}), SIGKILL));
+	CHECK(number(at("memory.events"), "max") > 0);
+	CHECK(number(at("memory.events"), "oom") > 0 && number(at("memory.events"), "oom_kill") == 1);
+	CHECK(number(at("memory.events.local"), "oom_kill") == 1);
+	CHECK(number(at("memory.current"), NULL) <= (long)(16 * MIB));
+	CHECK(waitpid(small, NULL, WNOHANG) == 0);
+	kill(small, SIGKILL);
+	CHECK(KILLED(reap(small), SIGKILL));
+	/* It fits. */
+	CHECK(EXITED(IN_CHILD({
+		JOIN("cgroup.procs");
+		use(8 * MIB);
+	}), 0));
+	end();
+}
+
+/* The limit of a group holds for those below it. */
+static void hierarchy(void)
+{
+	begin();
+	CHECK(put(at("cgroup.subtree_control"), "+memory") == 0);
+	CHECK(mkdir(at("a"), 0755) == 0 && mkdir(at("b"), 0755) == 0);
+	CHECK(put(at("memory.max"), "16M") == 0);
+	pid_t pid = fork();
+	if (!pid) {
+		JOIN("b/cgroup.procs");
+		use(4 * MIB);
+		SHARED[1] = 1;
+		for (;;)
+			pause();
+	}
+	await_value(&SHARED[1], 1);
+	CHECK(number(at("b/memory.current"), NULL) >= (long)(4 * MIB) && number(at("memory.current"), NULL) >= (long)(4 * MIB));
+	CHECK(number(at("a/memory.current"), NULL) == 0);
+	CHECK(KILLED(IN_CHILD({
+		JOIN("a/cgroup.procs");
+		use(64 * MIB);
+	}), SIGKILL));
+	CHECK(number(at("a/memory.events"), "oom_kill") == 1 && number(at("memory.events"), "oom_kill") == 1);
+	CHECK(number(at("memory.events.local"), "oom_kill") == 0 && number(at("b/memory.events"), "oom_kill") == 0);
+	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+	kill(pid, SIGKILL);
+	reap(pid);
+	CHECK(rmdir(at("a")) == 0 && rmdir(at("b")) == 0);
+	end();
+}
+
+/* A file in memory is paid for by who writes it, also when the group's directory is gone. */
+static void file_pages(void)
+{
+	static char buf[65536];
+	begin();
+	CHECK(put(at("memory.max"), "16M") == 0);
+	memset(buf, 1, sizeof(buf));
+	CHECK(EXITED(IN_CHILD({
+		JOIN("cgroup.procs");
+		int fd = open("/dev/shm/paid", O_CREAT | O_WRONLY, 0600);
+		for (int i = 0; i < 64; i++)
+			CHECK(write(fd, buf, sizeof(buf)) == sizeof(buf));
+	}), 0));
+	CHECK(number(at("memory.current"), NULL) >= (long)(4 * MIB) && number(at("memory.stat"), "file") >= (long)(4 * MIB));
+	CHECK(KILLED(IN_CHILD({
+		JOIN("cgroup.procs");
+		int fd = open("/dev/shm/more", O_CREAT | O_WRONLY, 0600);
+		for (;;)
+			CHECK(write(fd, buf, sizeof(buf)) > 0);
+	}), SIGKILL));
+	CHECK(unlink("/dev/shm/more") == 0);
+	end();
+	CHECK(unlink("/dev/shm/paid") == 0);
+}
+
+/* Lowering the limit below what is used kills, too. */
+static void lowered(void)
+{
+	begin();
+	pid_t pid = fork();
+	if (!pid) {
+		JOIN("cgroup.procs");
+		use(16 * MIB);
+		SHARED[1] = 1;
+		for (;;)
+			pause();
+	}
+	await_value(&SHARED[1], 1);
+	CHECK(put(at("memory.max"), "4M") == 0);
+	CHECK(KILLED(reap(pid), SIGKILL));
+	CHECK(number(at("memory.events"), "oom_kill") == 1);
+	end();
+}
+
+static void oom_group(void)
+{
+	begin();
+	CHECK(put(at("memory.max"), "16M") == 0 && put(at("memory.oom.group"), "1") == 0);
+	pid_t pid = fork();
+	if (!pid) {
+		JOIN("cgroup.procs");
+		use(MIB);
+		SHARED[1] = 1;
+		for (;;)
+			pause();
+	}
+	await_value(&SHARED[1], 1);
+	CHECK(KILLED(IN_CHILD({
+		JOIN("cgroup.procs");
+		use(64 * MIB);
+	}), SIGKILL));
+	CHECK(KILLED(reap(pid), SIGKILL));
+	CHECK(number(at("memory.events"), "oom_group_kill") == 1);
+	end();
+}
+
+/* What a forked child changes is its own group's to pay. */
+static void after_fork(void)
+{
+	begin();
+	char *p = use(8 * MIB);
+	CHECK(EXITED(IN_CHILD({
+		JOIN("cgroup.procs");
+		CHECK(number(at("memory.current"), NULL) < (long)(2 * MIB));
+		for (size_t i = 0; i < 8 * MIB; i += 4096)
+			p[i] = 2;
+		CHECK(number(at("memory.current"), NULL) >= (long)(8 * MIB));
+	}), 0));
+	CHECK(number(at("memory.current"), NULL) < (long)(2 * MIB));
+	end();
+}
+
+/* memory.high slows down but does not kill. */
+static void high(void)
+{
+	begin();
+	CHECK(put(at("memory.high"), "4M") == 0);
+	CHECK(EXITED(IN_CHILD({
+		JOIN("cgroup.procs");
+		use(4 * MIB + 64 * 4096);
+	}), 0));
+	CHECK(number(at("memory.events"), "high") > 0 && number(at("memory.events"), "oom_kill") == 0);
+	end();
+}
+
+/* Many that allocate at once in a small group: they are killed one after the other until the rest fit. */
+static void storm(void)
+{
+	pid_t pid[8];
+	int killed = 0, fine = 0;
+	begin();
+	CHECK(put(at("memory.max"), "24M") == 0);
+	for (int i = 0; i < 8; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			JOIN("cgroup.procs");
+			use(6 * MIB);
+			msleep(50);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 8; i++) {
+		int st = reap(pid[i]);
+		killed += KILLED(st, SIGKILL);
+		fine += EXITED(st, 0);
+	}
+	CHECK(killed + fine == 8 && fine > 0);
+	CHECK(number(at("memory.events"), "oom_kill") == killed);
+	end();
+}
+
+CASES(CASE(limits), CASE(charges), CASE(max_kills), CASE(hierarchy), CASE(file_pages), CASE(lowered), CASE(oom_group), CASE(after_fork), CASE(high),
+      CASE(storm))
