@@ -117,8 +117,9 @@ struct time_offset {
 	bool boot; /* CLOCK_BOOTTIME, else CLOCK_MONOTONIC */
 	s64 sec, nsec;
 };
-/* From now on ns has a member: its offsets stay as they are. mm (may be NULL): whose vDSO has to know. => mm is in use by one task or none */
-void time_ns_enter(struct time_namespace *ns, struct mm *mm);
+/* From now on ns has a member: its offsets stay as they are. mm (may be NULL): whose vDSO has to know. => mm is in use by one task or none. 0 or -ENOMEM:
+ * the vDSO could not be told */
+int time_ns_enter(struct time_namespace *ns, struct mm *mm);
 /* /proc/PID/timens_offsets: 0, -EPERM, -ERANGE, -EACCES (somebody is in it). */
 int time_ns_set_offsets(struct time_namespace *ns, const struct cred *opener, const struct time_offset *off, u32 n);
 

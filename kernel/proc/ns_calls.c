@@ -163,19 +163,23 @@ static void drop_set(struct nsset *set)
 		fs_context_put(set->fs);
 }
 
-static void commit_set(struct nsset *set)
+/* 0 or -ENOMEM: nothing has changed then. */
+static int commit_set(struct nsset *set)
 {
+	int err = set->flags & CLONE_NEWTIME ? time_ns_enter(set->nsproxy->time, current->mm) : 0;
+	if (err)
+		return err;
+	/* committed: nothing below can fail */
 	if (set->cred)
 		cred_commit(set->cred);
 	set->cred = NULL;
 	if (set->fs && set->fs != current->fs)
 		fs_context_take_places(current->fs, set->fs);
-	if (set->flags & CLONE_NEWTIME)
-		time_ns_enter(set->nsproxy->time, current->mm);
 	if ((set->flags & CLONE_NEWIPC) && current->sem_undo)
 		hook_sem_undo_leave(current);
 	nsproxy_switch(set->nsproxy);
 	set->nsproxy = NULL;
+	return 0;
 }
 
 /* The namespaces of t that flags name, in Linux's order. */
@@ -220,7 +224,7 @@ static int do_setns(u64 flags, struct ns_common *ns, struct pid *pid)
 	if (!err)
 		err = ns ? ns_kinds[ns->kind]->install(&set, ns) : install_of_pidfd(&set, pid);
 	if (!err)
-		commit_set(&set);
+		err = commit_set(&set);
 	drop_set(&set);
 	return err;
 }

@@ -330,9 +330,11 @@ static int copy_namespaces(struct task *child, struct birth *b)
 		ns_get(&new->time_for_children->common);
 		ns_put(&new->time->common);
 		new->time = new->time_for_children;
-		time_ns_enter(new->time, child->mm);
+		err = time_ns_enter(new->time, child->mm);
+		if (err)
+			nsproxy_put(new);
 	}
-	return 0;
+	return err;
 }
 static void put_namespaces(struct task *t, struct birth *b)
 {

@@ -60,13 +60,12 @@ static int install(struct nsset *set, struct ns_common *common)
 
 const struct ns_ops time_ns_ops = { "time", CLONE_NEWTIME, create, free_ns, install };
 
-void time_ns_enter(struct time_namespace *ns, struct mm *mm)
+int time_ns_enter(struct time_namespace *ns, struct mm *mm)
 {
 	mutex_lock(&offset_lock);
 	ns->frozen = true;
 	mutex_unlock(&offset_lock);
-	if (mm)
-		vdso_switch(mm, ns != &init_time_ns);
+	return mm ? vdso_switch(mm, ns != &init_time_ns) : 0;
 }
 
 /* How far the clock stands from 0 with the offset: it must neither go below nor near its end. */

@@ -79,11 +79,7 @@ static int map_data(struct mm *mm, u64 at, bool ask)
 	return do_mmap(mm, &data, &got);
 }
 
-void vdso_switch(struct mm *mm, bool ask)
-{
-	if (mm->vdso)
-		map_data(mm, mm->vdso - PAGE_SIZE, ask);
-}
+int vdso_switch(struct mm *mm, bool ask) { return mm->vdso ? map_data(mm, mm->vdso - PAGE_SIZE, ask) : 0; }
 
 int vdso_map(struct mm *mm)
 {
