@@ -276,6 +276,22 @@ static int store_oom_adj(const struct proc_node *n, char *buf, size_t len)
 		s->oom_score_adj_min = (s32)v;
 	return 0;
 }
+/* Debug builds: so many places from now, memory is out for this thread; 0 = never. */
+static int __attribute__((unused)) show_fail_nth(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", READ_ONCE(n->task->fail_nth));
+	return 0;
+}
+static int __attribute__((unused)) store_fail_nth(const struct proc_node *n, char *buf, size_t len)
+{
+	s64 v;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (parse_s64(buf, &v) || v < 0 || v > INT32_MAX)
+		return -EINVAL;
+	WRITE_ONCE(n->task->fail_nth, (u32)v);
+	return 0;
+}
 
 /* The kernel function it sleeps in; "0" when it runs, or for those who may not know. */
 static int show_wchan(struct text *t, const struct proc_node *n)
@@ -365,9 +381,10 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		{ .name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },             \
 		{ .name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR }
 
-static const struct proc_entry thread_dir[] = { PROC_TEXT("stat", 0444, proc_show_thread_stat), PROC_TEXT("children", 0444, show_children), COMMON_FILES };
+static const struct proc_entry thread_dir[] = { PROC_TEXT("stat", 0444, proc_show_thread_stat), PROC_TEXT("children", 0444, show_children),
+	PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES };
 static const struct proc_entry process_dir[] = {
-	PROC_TEXT("stat", 0444, proc_show_stat), COMMON_FILES, { .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
+	PROC_TEXT("stat", 0444, proc_show_stat), PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES, { .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
 };
 static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
 static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);

@@ -68,6 +68,13 @@ void procfs_init(void);
 /* The kernel's command line as /proc/cmdline shows it: set by boot. */
 extern const char *proc_cmdline;
 
+/* Debug builds: a file of each thread by which one of its allocations can be made to fail. */
+#ifdef PANDO_DEBUG
+#define PROC_DEBUG_FILES(show_nth, store_nth) { .name = "fail-nth", .mode = S_IFREG | 0644, .show = show_nth, .store = store_nth },
+#else
+#define PROC_DEBUG_FILES(show_nth, store_nth)
+#endif
+
 /* --- the root: proc_root.c ---------------------------------------------------------------------------------------------------------------- */
 extern const struct proc_entry proc_root;
 int proc_root_list(struct file *f, const struct proc_node *n, struct dir_context *c);

@@ -366,7 +366,11 @@ void hook_page_fault(struct regs *regs, u64 addr, u64 err)
 	bool major;
 	/* The plain case: user mode touches its own memory. */
 	if (unlikely(!regs_user_mode(regs) || !(err & PF_USER) || (err & PF_RSVD) || !t->mm || mm_fault(t->mm, addr, access_of(err), &major))) {
+		/* A system call that touches user memory: for want of a page the OOM killer acts, the call does not fail. */
+		bool counts = t->fail_counts;
+		t->fail_counts = false;
 		other_fault(regs, addr, err);
+		t->fail_counts = counts;
 		return;
 	}
 	t->min_faults += !major;

@@ -10,8 +10,6 @@ struct mm_counters {
 };
 extern struct mm_counters mm_counters;
 
-/* Debug builds: is this the allocation that shall fail? */
-bool alloc_should_fail(void);
 void slab_init(void);
 
 /* --- page tables: ptshare.c ------------------------------------------------------------------------------------------------------------- */

@@ -42,28 +42,6 @@ static struct pcp {
 
 struct mm_counters mm_counters;
 
-/* Fault injection of debug builds: `countdown` allocations of `thread` from now, one fails. */
-static struct {
-	struct thread *thread;
-	u64 countdown;
-} fail;
-
-void alloc_fail_set(u64 n)
-{
-	fail.thread = n ? current_thread() : NULL;
-	fail.countdown = n;
-}
-
-bool alloc_should_fail(void)
-{
-	if (!DEBUG_BUILD || likely(!fail.thread) || fail.thread != current_thread() || this_cpu()->irq_depth)
-		return false;
-	if (--fail.countdown)
-		return false;
-	fail.thread = NULL;
-	return true;
-}
-
 /* => zone.lock */
 static void buddy_insert(struct page *p, u32 order)
 {
@@ -152,7 +130,7 @@ static void page_setup(struct page *p, u32 order, enum page_kind kind)
 
 struct page *alloc_pages(u32 order, enum page_kind kind)
 {
-	if (order > MAX_ORDER || alloc_should_fail())
+	if (order > MAX_ORDER || fault_injected())
 		return NULL;
 	struct page *p;
 	u64 f = irq_save();
@@ -182,7 +160,7 @@ static void page_clear(struct page *p)
 
 struct page *alloc_zeroed_page(enum page_kind kind)
 {
-	if (alloc_should_fail())
+	if (fault_injected())
 		return NULL;
 	u64 f = irq_save();
 	struct page *p = zeroed_take(&pcp[cpu_id()]);

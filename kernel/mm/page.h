@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/pgtable.h"
 #include "lib/atomic.h"
+#include "lib/bug.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -71,8 +72,10 @@ extern struct page *zero_page;
 /* In pages. tables counts the kept ones too: roots that wait for the next process. */
 struct mem_info { u64 total, free, zeroed_pool, cached, slab, tables, kept_tables, shared; };
 void mem_info(struct mem_info *out);
-/* Debug builds (0 = off): makes the n-th allocation from now fail, of current only. */
-void alloc_fail_set(u64 n);
+/* Debug builds: is this the place where the current system call shall fail (thread->fail_nth)? Each allocation asks once, so does each step of a birth.
+ * Always false in release builds. */
+bool fault_is_here(void);
+static inline bool fault_injected(void) { return DEBUG_BUILD && fault_is_here(); }
 
 struct mem_region; /* arch/x86_64/memmap.h */
 /* Brings up the page array, buddy, slab. Called once with the machine's memory map minus what boot has taken. */

@@ -87,6 +87,8 @@ static struct {
 
 int pt_create_root(paddr_t *root)
 {
+	if (fault_injected())
+		return -ENOMEM;
 	struct page *t = root_cache[cpu_id()].first;
 	if (likely(t)) {
 		root_cache[cpu_id()].first = t->table.next;

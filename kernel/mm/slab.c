@@ -170,7 +170,7 @@ static __noinline void *alloc_refilled(struct kmem_cache *c, struct magazine *m,
 
 void *kmem_cache_alloc(struct kmem_cache *c)
 {
-	if (DEBUG_BUILD && alloc_should_fail())
+	if (fault_injected())
 		return NULL;
 	u64 f = irq_save();
 	struct magazine *m = &c->mag[cpu_id()];

@@ -154,6 +154,8 @@ static struct {
 
 struct sighand *sighand_create(void)
 {
+	if (fault_injected())
+		return NULL;
 	u64 flags = irq_save();
 	u32 cpu = cpu_id();
 	struct sighand *s = sighands_kept[cpu].n ? sighands_kept[cpu].s[--sighands_kept[cpu].n] : NULL;
@@ -458,7 +460,7 @@ int copy_steps(struct task *child, struct birth *b)
 	for (u32 i = 0; i < BSTEP_COUNT; i++) {
 		if (b->plan.mode[i] == STEP_NONE)
 			continue;
-		int err = birth_steps[i].copy(child, b);
+		int err = fault_injected() ? -ENOMEM : birth_steps[i].copy(child, b);
 		if (unlikely(last)) {
 			u64 now = clock_mono();
 			b->step_ns[i] = (u32)(now - last);

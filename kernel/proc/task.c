@@ -38,6 +38,8 @@ static struct kmem_cache *task_cache;
 
 static void *stack_alloc(void)
 {
+	if (fault_injected())
+		return NULL;
 	u64 flags = irq_save();
 	u32 cpu = cpu_id();
 	struct free_stack *s = stack_cache[cpu].first;
@@ -96,6 +98,10 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->arch.special = 0;
 	t->maj_faults = t->min_faults = 0;
 	t->uaccess_disabled = 0;
+	if (DEBUG_BUILD) {
+		t->fail_nth = 0;
+		t->fail_counts = false;
+	}
 	t->held_mutexes = 0;
 	atomic_set(&t->refs, 2);
 	spin_init(&t->alloc_lock, RANK_TASK);

@@ -107,6 +107,8 @@ struct thread {
 	u64 maj_faults, min_faults;  /* o */
 	u64 saved_sigmask;           /* o  with TIF_RESTORE_SIGMASK: sigsuspend, ppoll ... */
 	u32 rseq_cpu;                /* o  with TIF_RSEQ: the CPU number that user space was told */
+	u32 fail_nth;                /* o  debug: so many places of its system calls from now, memory is out (mm/fail.c); 0 = never. Whoever may write its /proc file sets it */
+	bool fail_counts;            /* o  debug: it is in a system call that counts them */
 	u32 uaccess_disabled;        /* o  > 0: a fault on user memory must not sleep but fail */
 	struct mutex *held_mutex[8]; /* o  debug: sleeping locks held */
 	u32 held_mutexes;            /* o */

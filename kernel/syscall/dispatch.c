@@ -53,12 +53,16 @@ static void check_balance(u64 nr)
 void hook_syscall(struct regs *regs)
 {
 	u64 nr = (u32)regs->orig_ax;
+	if (DEBUG_BUILD)
+		current->fail_counts = current->fail_nth != 0;
 	if (likely(nr < TABLE_SIZE && syscall_table[nr]))
 		regs->ax = (u64)syscall_table[nr](regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9);
 	else
 		regs->ax = (u64)unknown_call(nr);
-	if (DEBUG_BUILD)
+	if (DEBUG_BUILD) {
+		current->fail_counts = false;
 		check_balance(nr);
+	}
 }
 
 void hook_syscall_traced(struct regs *regs)
