@@ -98,7 +98,7 @@ static int read_recorded(const char *name, struct recording *r)
 /* What the kernel is to trace: births, execs and exits always, since the tree is made of them. */
 static void choose_events(const struct trace_options *t, char param[64])
 {
-	bool sched = t->only_given ? t->only & TRACE_CLASS_sched : t->html || t->perfetto;
+	bool sched = t->only_given ? t->only & TRACE_CLASS_sched : t->html || t->perfetto || t->steps;
 	bool cow = t->only & TRACE_CLASS_cow;
 
 	snprintf(param, 64, "fork,exec,exit%s%s%s", cow ? ",cow" : "", sched ? ",sched" : "", t->lossy ? ",lossy" : "");
@@ -158,7 +158,10 @@ static int show(struct recording *r, const struct run_options *o, const struct t
 	int status;
 
 	if (!r->log.have_head)
-		return complain("%s: %s", t->from ? t->from : "trace", r->log.damage ? r->log.damage : t->from ? "it is empty" : "nothing came from the kernel");
+		return complain("%s: %s", t->from ? t->from : "trace",
+			r->log.damage ? r->log.damage
+			: t->from     ? "it is empty"
+						  : "nothing came from the kernel");
 	trace_log_finish(&r->log);
 	status = trace_model_build(&m, &r->log) == 0 ? write_all_of_it(&m, o, t, out) : complain("out of memory");
 	trace_model_free(&m);

@@ -1,9 +1,10 @@
 /*
- * A trace as one page that needs nothing else: host/trace_page.html with the data in it. The data's keys are short, because there is one object per life:
+ * A trace as one page that needs nothing else: the page (host/page) with the data in it. The data's keys are short, because there is one object per life:
  *
  *   t tid   g process   p creator's index or -1   n command line   cm name   b birth began   e birth over   d died   z reaped   s wait status
  *   k call   f flags   x exit signal   a,u ns of allocation and publishing   m modes   st ns per step   tb,vm,fd shared tables, mappings; descriptors
- *   w ns its creator waited   c copies   us usage   rp,rh reaper   kl killer   ro reparenting   v vfork waits   r times on a CPU   ex execs   bf failed births
+ *   w ns its creator waited   c copies   us usage   rp,rh reaper   kl killer   ro reparenting   v vfork waits   r times on a CPU   q times it waited for one
+ *   sp ns running, waiting, blocked   om killed for want of memory   ex execs   bf failed births
  */
 #define _GNU_SOURCE
 #include "trace_write.h"
@@ -53,24 +54,17 @@ static int by_life(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Who ran when: from one switch of a CPU to the next. */
-static void collect_runs(const struct trace_model *m, struct stretches *s)
+/* Times on a CPU, and those when it could have had one. */
+struct sched {
+	struct stretches runs, readies;
+};
+
+static void collect(void *ctx, uint32_t life, enum trace_stretch_kind kind, uint64_t from, uint64_t to)
 {
-	uint64_t since[TRACE_STREAM_CPUS] = { 0 };
-	bool known[TRACE_STREAM_CPUS] = { false };
-	size_t i;
+	struct sched *s = ctx;
 
-	for (i = 0; i < m->log->count; i++) {
-		const struct trace_head *h = trace_log_at(m->log, i);
-		uint32_t cpu = m->log->entry[i].cpu;
-
-		if (h->type != TRACE_sched_switch)
-			continue;
-		if (h->tid && known[cpu])
-			add(s, m->event_life[i], since[cpu], h->ts);
-		since[cpu] = h->ts;
-		known[cpu] = true;
-	}
+	if (kind != STRETCH_BLOCKED)
+		add(kind == STRETCH_RUN ? &s->runs : &s->readies, life, from, to);
 }
 
 static void collect_waits(const struct trace_model *m, struct stretches *s)
@@ -115,8 +109,8 @@ static void put_birth(const struct trace_life *l, FILE *f)
 	fprintf(f, ",\"k\":%u,\"f\":\"%" PRIu64 "\",\"e\":%" PRIu64 ",\"x\":%u", b->call, b->flags, b->h.ts, b->exit_signal);
 	if (signal)
 		put_string(f, ",\"xn\":", signal, 32);
-	fprintf(f, ",\"a\":%" PRIu32 ",\"u\":%" PRIu32 ",\"tb\":%" PRIu32 ",\"vm\":%" PRIu32 ",\"fd\":%" PRIu32 ",\"m\":\"", b->alloc_ns, b->publish_ns, b->tables,
-		b->vmas, b->fds);
+	fprintf(f, ",\"a\":%" PRIu32 ",\"u\":%" PRIu32 ",\"tb\":%" PRIu32 ",\"vm\":%" PRIu32 ",\"fd\":%" PRIu32 ",\"m\":\"", b->alloc_ns, b->publish_ns,
+		b->tables, b->vmas, b->fds);
 	for (i = 0; i < n; i++)
 		fputc('0' + (b->mode[i] & 3), f);
 	fputs("\",\"st\":[", f);
@@ -131,8 +125,8 @@ static void put_end(const struct trace_life *l, FILE *f)
 	const char *signal = e ? trace_signal_name(e->status & 0x7f) : NULL;
 
 	if (e)
-		fprintf(f, ",\"d\":%" PRIu64 ",\"s\":%" PRId32 ",\"us\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", l->died, e->status, e->utime, e->stime,
-			e->maxrss, e->minflt + e->majflt);
+		fprintf(f, ",\"d\":%" PRIu64 ",\"s\":%" PRId32 ",\"us\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", l->died, e->status, e->utime,
+			e->stime, e->maxrss, e->minflt + e->majflt);
 	if (signal)
 		put_string(f, ",\"sn\":", signal, 32);
 	if (e && l->gone)
@@ -141,6 +135,10 @@ static void put_end(const struct trace_life *l, FILE *f)
 		fprintf(f, ",\"rp\":%" PRId32 ",\"rh\":%" PRIu32, l->reap->h.tid, l->reap->how);
 	if (l->killed)
 		fprintf(f, ",\"kl\":[%" PRId32 ",%" PRId32 "]", l->killed->signal, l->killed->sender);
+	if (l->oom)
+		fputs(",\"om\":1", f);
+	if (l->spent[STRETCH_RUN])
+		fprintf(f, ",\"sp\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", l->spent[STRETCH_RUN], l->spent[STRETCH_READY], l->spent[STRETCH_BLOCKED]);
 	if (l->reparent)
 		fprintf(f, ",\"ro\":[%" PRId32 ",%" PRId32 "]", l->reparent->old, l->reparent->parent);
 }
@@ -260,9 +258,10 @@ static void put_head(const struct trace_model *m, const char *title, bool sched,
 	uint32_t i;
 
 	put_string(f, "{\"title\":", title, 4096);
-	fprintf(f, ",\"cpus\":%" PRIu32 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"births\":%" PRIu32 ",\"execs\":%" PRIu32 ",\"exits\":%" PRIu32
-		",\"lost\":%" PRIu64 ",\"complete\":%s,\"sched\":%s,\"steps\":[", l->head.cpus, m->first_ns, m->last_ns, m->births, m->good_execs, m->exits,
-		l->lost, l->ended ? "true" : "false", sched ? "true" : "false");
+	fprintf(f,
+		",\"cpus\":%" PRIu32 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"births\":%" PRIu32 ",\"execs\":%" PRIu32 ",\"exits\":%" PRIu32
+		",\"lost\":%" PRIu64 ",\"complete\":%s,\"sched\":%s,\"steps\":[",
+		l->head.cpus, m->first_ns, m->last_ns, m->births, m->good_execs, m->exits, l->lost, l->ended ? "true" : "false", sched ? "true" : "false");
 	for (i = 0; i < m->steps; i++)
 		put_string(f, i ? "," : "", trace_step_name(m, i), 16);
 	fputs("],", f);
@@ -272,18 +271,20 @@ static void put_head(const struct trace_model *m, const char *title, bool sched,
 	}
 }
 
-static void put_data(const struct trace_model *m, const char *title, const struct stretches *runs, const struct stretches *waits, FILE *f)
+static void put_data(const struct trace_model *m, const char *title, const struct sched *s, const struct stretches *waits, FILE *f)
 {
-	size_t run = 0, wait = 0;
+	size_t run = 0, ready = 0, wait = 0;
 	uint32_t i;
 
-	put_head(m, title, runs->count > 0, f);
+	put_head(m, title, m->sched, f);
 	put_memory(m, f);
 	fputs(",\"lives\":[\n", f);
 	for (i = 0; i < m->lives; i++) {
 		put_life(m, i, f);
-		if (runs->count)
-			put_stretches(runs, &run, i, "r", "", f);
+		if (m->sched) {
+			put_stretches(&s->runs, &run, i, "r", "", f);
+			put_stretches(&s->readies, &ready, i, "q", "", f);
+		}
 		if (wait < waits->count && waits->list[wait].life == i)
 			put_stretches(waits, &wait, i, "v", "[]", f);
 		fputc('}', f);
@@ -291,27 +292,33 @@ static void put_data(const struct trace_model *m, const char *title, const struc
 	fputs("]}", f);
 }
 
+static void sort(struct stretches *s)
+{
+	if (s->count)
+		qsort(s->list, s->count, sizeof(*s->list), by_life);
+}
+
 int trace_write_html(const struct trace_model *m, const char *title, FILE *f)
 {
 	size_t size = (size_t)(trace_page_end - trace_page);
 	const char *mark = memmem(trace_page, size, MARK, strlen(MARK));
-	struct stretches runs = { .count = 0 }, waits = { .count = 0 };
-	bool failed;
+	struct sched s = { .runs = { .count = 0 } };
+	struct stretches waits = { .count = 0 };
+	bool failed = !mark || !trace_sched_walk(m, collect, &s);
 
-	collect_runs(m, &runs);
 	collect_waits(m, &waits);
-	if (runs.count)
-		qsort(runs.list, runs.count, sizeof(*runs.list), by_life);
-	if (waits.count)
-		qsort(waits.list, waits.count, sizeof(*waits.list), by_life);
-	failed = runs.failed || waits.failed || !mark;
+	failed |= s.runs.failed || s.readies.failed || waits.failed;
+	sort(&s.runs);
+	sort(&s.readies);
+	sort(&waits);
 	if (!failed) {
 		fwrite(trace_page, 1, (size_t)(mark - trace_page), f);
-		put_data(m, title, &runs, &waits, f);
+		put_data(m, title, &s, &waits, f);
 		mark += strlen(MARK);
 		fwrite(mark, 1, (size_t)(trace_page_end - mark), f);
 	}
-	free(runs.list);
+	free(s.runs.list);
+	free(s.readies.list);
 	free(waits.list);
 	return failed || fflush(f) != 0 || ferror(f) ? -1 : 0;
 }

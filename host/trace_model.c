@@ -26,10 +26,7 @@ static size_t slot_of(const struct trace_map *map, uint32_t key)
 	return i;
 }
 
-static uint32_t map_get(const struct trace_map *map, uint32_t key)
-{
-	return map ? map->slot[slot_of(map, key)].value : NO_LIFE;
-}
+static uint32_t map_get(const struct trace_map *map, uint32_t key) { return map ? map->slot[slot_of(map, key)].value : NO_LIFE; }
 
 static struct trace_map *map_new(size_t room)
 {
@@ -263,6 +260,7 @@ static int on_end(struct trace_model *m, uint32_t by, const struct trace_head *h
 	const struct trace_reap *r = (const void *)h;
 	const struct trace_killed *k = (const void *)h;
 	const struct trace_reparent *p = (const void *)h;
+	const struct trace_oom_kill *o = (const void *)h;
 	uint32_t at;
 
 	switch (h->type) {
@@ -278,6 +276,12 @@ static int on_end(struct trace_model *m, uint32_t by, const struct trace_head *h
 		m->life[at].reap = r;
 		m->life[at].gone = h->ts;
 		m->reaps++;
+		return 0;
+	case TRACE_oom_kill:
+		at = life_of(m, o->target, h->ts);
+		if (at == NO_LIFE)
+			return -1;
+		m->life[at].oom = o;
 		return 0;
 	case TRACE_killed:
 		at = life_of(m, k->target, h->ts);
@@ -322,6 +326,24 @@ static int on_fork_event(struct trace_model *m, uint32_t by, const struct trace_
 	}
 }
 
+/* A number can be used again, so whom it means is remembered. */
+static int on_sched(struct trace_model *m, size_t i, const struct trace_head *h)
+{
+	const struct trace_sched_switch *s = (const void *)h;
+	const struct trace_sched_wakeup *w = (const void *)h;
+
+	m->sched = true;
+	m->event_other[i] = life_of(m, h->type == TRACE_sched_switch ? s->next : w->target, h->ts);
+	return m->event_other[i] == NO_LIFE ? -1 : 0;
+}
+
+static void add_up(void *ctx, uint32_t life, enum trace_stretch_kind kind, uint64_t from, uint64_t to)
+{
+	struct trace_model *m = ctx;
+
+	m->life[life].spent[kind] += to - from;
+}
+
 static void on_step_name(struct trace_model *m, const struct trace_step_name *e)
 {
 	if (e->step >= STEPS_MAX)
@@ -362,8 +384,13 @@ static int take(struct trace_model *m, size_t i)
 	case TRACE_exit:
 	case TRACE_reap:
 	case TRACE_killed:
+	case TRACE_oom_kill:
 	case TRACE_reparent:
 		r = on_end(m, by, h);
+		break;
+	case TRACE_sched_switch:
+	case TRACE_sched_wakeup:
+		r = on_sched(m, i, h);
 		break;
 	case TRACE_cow_fault:
 		on_cow(m, by, (const void *)h);
@@ -382,7 +409,8 @@ int trace_model_build(struct trace_model *m, const struct trace_log *log)
 	memset(m, 0, sizeof(*m));
 	m->log = log;
 	m->event_life = calloc(log->count ? log->count : 1, sizeof(*m->event_life));
-	if (!m->event_life)
+	m->event_other = calloc(log->count ? log->count : 1, sizeof(*m->event_other));
+	if (!m->event_life || !m->event_other)
 		return -1;
 	for (i = 0; i < log->count; i++)
 		if (take(m, i) != 0)
@@ -391,7 +419,7 @@ int trace_model_build(struct trace_model *m, const struct trace_log *log)
 		m->first_ns = trace_log_at(log, 0)->ts;
 		m->last_ns = trace_log_at(log, log->count - 1)->ts;
 	}
-	return 0;
+	return m->sched && !trace_sched_walk(m, add_up, m) ? -1 : 0;
 }
 
 void trace_model_free(struct trace_model *m)
@@ -400,15 +428,13 @@ void trace_model_free(struct trace_model *m)
 	free(m->exec);
 	free(m->fail);
 	free(m->event_life);
+	free(m->event_other);
 	free(m->by_tid);
 	free(m->by_fork);
 	memset(m, 0, sizeof(*m));
 }
 
-uint32_t trace_model_find(const struct trace_model *m, int32_t tid)
-{
-	return map_get(m->by_tid, (uint32_t)tid);
-}
+uint32_t trace_model_find(const struct trace_model *m, int32_t tid) { return map_get(m->by_tid, (uint32_t)tid); }
 
 /* ---- words ----------------------------------------------------------------------------------------------------------------------------- */
 
@@ -429,10 +455,33 @@ const char *trace_mode_name(unsigned mode)
 const char *trace_flag_name(unsigned bit)
 {
 	static const char *const names[] = {
-		[7] = "NEWTIME", [8] = "VM", [9] = "FS", [10] = "FILES", [11] = "SIGHAND", [12] = "PIDFD", [13] = "PTRACE", [14] = "VFORK", [15] = "PARENT",
-		[16] = "THREAD", [17] = "NEWNS", [18] = "SYSVSEM", [19] = "SETTLS", [20] = "PARENT_SETTID", [21] = "CHILD_CLEARTID", [22] = "DETACHED",
-		[23] = "UNTRACED", [24] = "CHILD_SETTID", [25] = "NEWCGROUP", [26] = "NEWUTS", [27] = "NEWIPC", [28] = "NEWUSER", [29] = "NEWPID",
-		[30] = "NEWNET", [31] = "IO", [32] = "CLEAR_SIGHAND", [33] = "INTO_CGROUP",
+		[7] = "NEWTIME",
+		[8] = "VM",
+		[9] = "FS",
+		[10] = "FILES",
+		[11] = "SIGHAND",
+		[12] = "PIDFD",
+		[13] = "PTRACE",
+		[14] = "VFORK",
+		[15] = "PARENT",
+		[16] = "THREAD",
+		[17] = "NEWNS",
+		[18] = "SYSVSEM",
+		[19] = "SETTLS",
+		[20] = "PARENT_SETTID",
+		[21] = "CHILD_CLEARTID",
+		[22] = "DETACHED",
+		[23] = "UNTRACED",
+		[24] = "CHILD_SETTID",
+		[25] = "NEWCGROUP",
+		[26] = "NEWUTS",
+		[27] = "NEWIPC",
+		[28] = "NEWUSER",
+		[29] = "NEWPID",
+		[30] = "NEWNET",
+		[31] = "IO",
+		[32] = "CLEAR_SIGHAND",
+		[33] = "INTO_CGROUP",
 	};
 
 	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
@@ -452,10 +501,7 @@ const char *trace_signal_name(int sig)
 	return text;
 }
 
-const char *trace_errno_name(int err)
-{
-	return strerrorname_np(err < 0 ? -err : err);
-}
+const char *trace_errno_name(int err) { return strerrorname_np(err < 0 ? -err : err); }
 
 const char *trace_step_name(const struct trace_model *m, unsigned step)
 {

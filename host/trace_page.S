@@ -2,6 +2,6 @@
 	.section .rodata
 	.global trace_page, trace_page_end
 trace_page:
-	.incbin "host/trace_page.html"
+	.incbin PAGE
 trace_page_end:
 	.section .note.GNU-stack, "", @progbits

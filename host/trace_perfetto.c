@@ -22,7 +22,7 @@ struct packets {
 	struct packet {
 		uint64_t ts;
 		size_t at, len;
-	} *list;
+	} * list;
 	size_t count, list_room;
 	bool failed; /* out of memory */
 };
@@ -161,17 +161,11 @@ static void note_int(struct notes *n, const char *name, int64_t value)
 	a->int_value = value;
 }
 
-static void note_text(struct notes *n, const char *name, const char *text)
-{
-	note(n, name)->string_value = (char *)(uintptr_t)text;
-}
+static void note_text(struct notes *n, const char *name, const char *text) { note(n, name)->string_value = (char *)(uintptr_t)text; }
 
 /* ---- tracks ---------------------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t track_of(uint32_t life)
-{
-	return (uint64_t)life + 1;
-}
+static uint64_t track_of(uint32_t life) { return (uint64_t)life + 1; }
 
 /* Strings in protobuf are UTF-8: what is not becomes '?'. To be freed. */
 static char *clean(const char *text, size_t len)
@@ -337,7 +331,7 @@ static void put_exec(struct packets *p, const struct trace_exec *e)
 static void put_switch(struct packets *p, const struct trace_model *m, size_t i, uint32_t running[TRACE_STREAM_CPUS])
 {
 	const struct trace_sched_switch *e = (const void *)trace_log_at(m->log, i);
-	uint32_t cpu = m->log->entry[i].cpu, next = trace_model_find(m, e->next);
+	uint32_t cpu = m->log->entry[i].cpu, next = m->event_other[i];
 	char *name;
 
 	if (running[cpu])
@@ -345,9 +339,20 @@ static void put_switch(struct packets *p, const struct trace_model *m, size_t i,
 	running[cpu] = e->next != 0;
 	if (!running[cpu])
 		return;
-	name = next != NO_LIFE ? clean(m->life[next].comm, strlen(m->life[next].comm)) : NULL;
+	name = clean(m->life[next].comm, strlen(m->life[next].comm));
 	begin(p, CPU_TRACKS + cpu, e->h.ts, "sched", name ? name : "?", NULL);
 	free(name);
+}
+
+/* What a program wrote to trace_marker. */
+static void put_mark(struct packets *p, uint64_t track, const struct trace_head *h)
+{
+	char *text = clean(trace_text(h), trace_text_size(h));
+
+	if (text)
+		instant(p, track, h->ts, "mark", text, NULL);
+	p->failed |= !text;
+	free(text);
 }
 
 static void put_instant(struct packets *p, const struct trace_model *m, size_t i)
@@ -389,6 +394,9 @@ static void put_instant(struct packets *p, const struct trace_model *m, size_t i
 	case TRACE_birth_fail:
 		note_int(&n, "error", f->error);
 		instant(p, track, h->ts, "fork", "birth failed", &n);
+		break;
+	case TRACE_mark:
+		put_mark(p, track, h);
 		break;
 	case TRACE_exit:
 		note_int(&n, "status", ((const struct trace_exit *)(const void *)h)->status);

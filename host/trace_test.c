@@ -60,8 +60,18 @@ static void record(uint32_t cpu, struct trace_head *h, size_t size, unsigned typ
 
 static void birth(int32_t by, int32_t child, unsigned call, uint32_t fork_id, const char *comm)
 {
-	struct trace_birth e = { .start = now, .child = child, .tgid = child, .parent = by, .fork_id = fork_id, .call = (uint8_t)call, .steps = 2,
-		.exit_signal = 17, .tables = 3, .vmas = 10, .mode = { 1, 2 }, .step_ns = { 100, 200 } };
+	struct trace_birth e = { .start = now,
+		.child = child,
+		.tgid = child,
+		.parent = by,
+		.fork_id = fork_id,
+		.call = (uint8_t)call,
+		.steps = 2,
+		.exit_signal = 17,
+		.tables = 3,
+		.vmas = 10,
+		.mode = { 1, 2 },
+		.step_ns = { 100, 200 } };
 
 	snprintf(e.comm, sizeof(e.comm), "%s", comm);
 	RECORD(birth, e, 0, by);
@@ -211,6 +221,66 @@ static void story_becomes_a_tree(void **state)
 	text = tree_text(&flat);
 	assert_null(strstr(text, "└─ 3"));
 	assert_non_null(strstr(text, "2 more below"));
+	free(text);
+	unload();
+}
+
+static void swtch(uint32_t cpu, int32_t prev, uint16_t state, int32_t next)
+{
+	struct trace_sched_switch e = { .next = next, .state = state };
+
+	RECORD(sched_switch, e, cpu, prev);
+}
+
+/* Each record is a microsecond after the one before. */
+static void times_on_and_off_a_cpu_add_up(void **state)
+{
+	struct trace_sched_wakeup up = { .target = 3 }, born = { .target = 3, .first = 1 };
+	const struct trace_view v = { .depth = -1, .steps = true, .only = ~0u };
+	const struct trace_life *l;
+	char *text;
+
+	(void)state;
+	begin();
+	birth(1, 3, 1, 0, "sh");
+	RECORD(sched_wakeup, born, 0, 1);
+	swtch(1, 0, 0, 3);
+	swtch(1, 3, 0, 4); /* it could go on */
+	swtch(1, 4, 1, 3);
+	swtch(1, 3, 1, 0); /* it sleeps */
+	RECORD(sched_wakeup, up, 0, 1);
+	RECORD(sched_wakeup, up, 0, 1); /* finds it awake */
+	swtch(0, 1, 1, 3);
+	death(3, 0, 1);
+	swtch(0, 3, 16, 0);
+	load(stream, stream_len, 4096);
+	l = &model.life[trace_model_find(&model, 3)];
+	assert_int_equal(l->spent[STRETCH_READY], 4000);
+	assert_int_equal(l->spent[STRETCH_RUN], 5000);
+	assert_int_equal(l->spent[STRETCH_BLOCKED], 1000);
+	text = tree_text(&v);
+	assert_non_null(strstr(text, "ran 5.0 µs, waited 4.0 µs for a CPU, was blocked for 1.0 µs"));
+	free(text);
+	unload();
+}
+
+static void killed_for_memory_is_told(void **state)
+{
+	const struct trace_view v = { .depth = -1, .only = ~0u };
+	struct trace_oom_kill oom = { .target = 3, .rss = 1000 };
+	struct trace_killed killed = { .target = 3, .signal = 9 };
+	char *text;
+
+	(void)state;
+	begin();
+	birth(0, 1, 6, 0, "init");
+	birth(1, 3, 1, 0, "hog");
+	RECORD(oom_kill, oom, 0, 1);
+	RECORD(killed, killed, 0, 1);
+	death(3, 9, 1);
+	load(stream, stream_len, 4096);
+	text = tree_text(&v);
+	assert_non_null(strstr(text, "killed by SIGKILL for want of memory"));
 	free(text);
 	unload();
 }
@@ -413,9 +483,17 @@ static void deep_chains_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(story_becomes_lives), cmocka_unit_test(story_becomes_a_tree), cmocka_unit_test(losses_are_told),
-		cmocka_unit_test(text_is_made_harmless), cmocka_unit_test(nonsense_is_refused), cmocka_unit_test(unknown_events_are_left_out),
-		cmocka_unit_test(recorded_run_is_understood), cmocka_unit_test(cut_streams_do_no_harm), cmocka_unit_test(changed_streams_do_no_harm),
+		cmocka_unit_test(story_becomes_lives),
+		cmocka_unit_test(story_becomes_a_tree),
+		cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(times_on_and_off_a_cpu_add_up),
+		cmocka_unit_test(killed_for_memory_is_told),
+		cmocka_unit_test(text_is_made_harmless),
+		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(unknown_events_are_left_out),
+		cmocka_unit_test(recorded_run_is_understood),
+		cmocka_unit_test(cut_streams_do_no_harm),
+		cmocka_unit_test(changed_streams_do_no_harm),
 		cmocka_unit_test(deep_chains_do_no_harm),
 	};
 

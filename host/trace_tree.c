@@ -8,19 +8,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define COMMAND_MAX 48   /* characters of a command line */
-#define LEFT_MIN 24      /* where details begin at least ... */
-#define LEFT_MAX 60      /* ... and at most */
-#define MAX_DEPTH 200    /* deeper lines are not indented further */
+#define COMMAND_MAX 48 /* characters of a command line */
+#define LEFT_MIN 24 /* where details begin at least ... */
+#define LEFT_MAX 60 /* ... and at most */
+#define MAX_DEPTH 200 /* deeper lines are not indented further */
 
 struct tree {
 	const struct trace_model *m;
 	const struct trace_view *v;
 	FILE *f;
-	size_t left;         /* the column of details */
+	size_t left; /* the column of details */
 	char prefix[MAX_DEPTH * 8];
 	size_t prefix_len, prefix_width;
-	bool any;            /* a detail stands on this line already */
+	bool any; /* a detail stands on this line already */
 };
 
 /* ---- details --------------------------------------------------------------------------------------------------------------------------- */
@@ -39,10 +39,7 @@ static void detail(struct tree *t, const char *fmt, ...)
 }
 
 /* The time from `from` to `to` in words; one that makes no sense counts as none. */
-static uint64_t span(uint64_t from, uint64_t to)
-{
-	return to > from ? to - from : 0;
-}
+static uint64_t span(uint64_t from, uint64_t to) { return to > from ? to - from : 0; }
 
 /* What it was in effect: C libraries fork by clone(). */
 static const char *birth_word(const struct trace_birth *b)
@@ -127,7 +124,9 @@ static void put_end(struct tree *t, const struct trace_life *l)
 	if (WIFSIGNALED(e->status)) {
 		detail(t, "killed by ");
 		put_signal(t->f, WTERMSIG(e->status));
-		if (l->killed && l->killed->sender)
+		if (l->oom)
+			fputs(" for want of memory", t->f);
+		else if (l->killed && l->killed->sender)
 			fprintf(t->f, " from %" PRId32, l->killed->sender);
 	} else {
 		detail(t, "exit %d", WEXITSTATUS(e->status));
@@ -215,8 +214,10 @@ static void note_cow(struct tree *t, const struct trace_life *l)
 	if (!(c->taken || c->zero || c->file || c->tables))
 		return;
 	begin_note(t, l);
-	fprintf(t->f, "pages: %" PRIu64 " copied, %" PRIu64 " taken over, %" PRIu64 " from zeroes, %" PRIu64 " from files; %" PRIu64 " page tables copied (%" PRIu64
-		" entries)\n", c->copied, c->taken, c->zero, c->file, c->tables, c->entries);
+	fprintf(t->f,
+		"pages: %" PRIu64 " copied, %" PRIu64 " taken over, %" PRIu64 " from zeroes, %" PRIu64 " from files; %" PRIu64 " page tables copied (%" PRIu64
+		" entries)\n",
+		c->copied, c->taken, c->zero, c->file, c->tables, c->entries);
 }
 
 static void note_execs(struct tree *t, const struct trace_life *l)
@@ -239,8 +240,8 @@ static void note_execs(struct tree *t, const struct trace_life *l)
 		}
 		if (e->commit) {
 			fprintf(t->f, ": %s, ", trace_time(e->commit->plan_ns, a));
-			fprintf(t->f, "commit %s; %" PRIu32 " mappings, %" PRIu64 " pages", trace_time(span(e->commit->plan_ns, e->commit->ns), a), e->commit->vmas,
-				e->commit->pages);
+			fprintf(t->f, "commit %s; %" PRIu32 " mappings, %" PRIu64 " pages", trace_time(span(e->commit->plan_ns, e->commit->ns), a),
+				e->commit->vmas, e->commit->pages);
 		} else if (e->fail) {
 			name = trace_errno_name(e->fail->error);
 			fprintf(t->f, ": %s after %s", name ? name : "failed", trace_time(e->fail->ns, a));
@@ -264,6 +265,18 @@ static void note_exit(struct tree *t, const struct trace_life *l)
 		fprintf(t->f, ", reaped by %" PRId32 "%s", l->reap->h.tid, l->reap->how ? " unasked" : "");
 	}
 	fputc('\n', t->f);
+}
+
+static void note_sched(struct tree *t, const struct trace_life *l)
+{
+	char a[24];
+
+	if (!t->m->sched || !(l->spent[STRETCH_RUN] || l->spent[STRETCH_READY] || l->spent[STRETCH_BLOCKED]))
+		return;
+	begin_note(t, l);
+	fprintf(t->f, "ran %s", trace_time(l->spent[STRETCH_RUN], a));
+	fprintf(t->f, ", waited %s for a CPU", trace_time(l->spent[STRETCH_READY], a));
+	fprintf(t->f, ", was blocked for %s\n", trace_time(l->spent[STRETCH_BLOCKED], a));
 }
 
 /* The calls of this life that made nothing. */
@@ -344,6 +357,7 @@ static void put_notes(struct tree *t, uint32_t at)
 	}
 	if (t->v->steps) {
 		note_execs(t, l);
+		note_sched(t, l);
 		note_exit(t, l);
 	}
 	note_failed_births(t, at);
@@ -391,8 +405,8 @@ static void push_prefix(struct tree *t, bool more)
 
 /* A level of the walk. */
 struct level {
-	uint32_t next;        /* the sibling to show next */
-	size_t len, width;    /* the prefix of this level's lines */
+	uint32_t next; /* the sibling to show next */
+	size_t len, width; /* the prefix of this level's lines */
 };
 
 static void put_hidden(struct tree *t, uint32_t at)

@@ -30,11 +30,16 @@ $(host_obj)/host/probe_image.o: host/probe_image.S $(host_obj)/probe.elf
 	@mkdir -p $(@D)
 	@echo "  AS    $<"
 	$(Q)$(CC) -DPROBE_ELF='"$(host_obj)/probe.elf"' -c $< -o $@
-# The page of `pando trace --html`, carried inside the command.
-$(host_obj)/host/trace_page.o: host/trace_page.S host/trace_page.html
+# The page of `pando trace --html`, one file of the parts in host/page, carried inside the command.
+page_js := $(patsubst %,host/page/%.js,data view draw info input)
+$(gen)/host/trace_page.html: host/page/page.html host/page/page.css $(page_js)
+	@mkdir -p $(@D)
+	$(Q)awk 'function put(files, n, f, i, line) { n = split(files, f, " "); for (i = 1; i <= n; i++) while ((getline line < f[i]) > 0) print line } \
+		$$0 == "@CSS@" { put("host/page/page.css"); next } $$0 == "@JS@" { put("$(page_js)"); next } { print }' $< > $@
+$(host_obj)/host/trace_page.o: host/trace_page.S $(gen)/host/trace_page.html
 	@mkdir -p $(@D)
 	@echo "  AS    $<"
-	$(Q)$(CC) -c $< -o $@
+	$(Q)$(CC) -DPAGE='"$(gen)/host/trace_page.html"' -c $< -o $@
 $(host_obj)/%.o: %.c $(gen)/trace_events.h
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

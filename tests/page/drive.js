@@ -1,100 +1,100 @@
-// Opens pages of `pando trace --html` in headless Chromium over its debugging pipe, uses them with mouse and keyboard, and prints what it saw as "key=value".
-// usage: node drive.js CHROMIUM PROFILE-DIR PAGE.html [SCREENSHOT.png [WIDTH HEIGHT [dark]]]
+// Opens a page of `pando trace --html` from the disk in headless Chromium (playwright-core), uses it with mouse and keyboard, and prints what it saw as "key=value".
+// usage: node drive.js CHROMIUM PAGE.html [SCREENSHOT.png [WIDTH HEIGHT [dark]]]
 'use strict';
-const { spawn } = require('child_process'), fs = require('fs'), path = require('path');
-const [, , browser, profile, page, shot, width = '1400', height = '800', scheme = 'light'] = process.argv;
-const child = spawn(browser, ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-pipe', '--hide-scrollbars', `--user-data-dir=${profile}`,
-	`--window-size=${width},${height}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
-const errors = [], waiting = new Map();
-let next = 1, session, rest = '';
-setTimeout(() => { console.log('errors=timed out'); child.kill('SIGKILL'); process.exit(1); }, 150000).unref();
+const path = require('path');
+const { chromium } = require('playwright-core');
+const [, , executablePath, file, shot, width = '1400', height = '800', colorScheme = 'light'] = process.argv;
+const say = (key, value) => console.log(`${key}=${String(value).replace(/\s+/g, ' ')}`);
 
-child.stdio[4].on('data', data => {
-	const parts = (rest + data).split('\0');
-	rest = parts.pop();
-	for (const text of parts) {
-		const m = JSON.parse(text);
-		if (m.id && waiting.has(m.id)) {
-			waiting.get(m.id)(m);
-			waiting.delete(m.id);
-		} else if (m.method === 'Runtime.exceptionThrown') {
-			errors.push(m.params.exceptionDetails.exception?.description || m.params.exceptionDetails.text);
-		} else if (m.method === 'Log.entryAdded' && m.params.entry.level === 'error') {
-			errors.push(m.params.entry.text);
-		} else if (m.method === 'Page.loadEventFired' && waiting.has('load')) {
-			waiting.get('load')();
-		}
-	}
-});
-const send = (method, params = {}) => new Promise(resolve => {
-	waiting.set(next, resolve);
-	child.stdio[3].write(JSON.stringify({ id: next++, method, params, sessionId: session }) + '\0');
-});
-const run = async code => {
-	const r = await send('Runtime.evaluate', { expression: `(async () => { ${code} })()`, awaitPromise: true, returnByValue: true });
-	if (r.result?.exceptionDetails) errors.push(r.result.exceptionDetails.exception?.description || 'exception');
-	return r.result?.result?.value;
-};
-const settle = () => run('await new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))');
-const key = async (name, text) => {
-	await send('Input.dispatchKeyEvent', { type: text ? 'keyDown' : 'rawKeyDown', key: name, text });
-	await send('Input.dispatchKeyEvent', { type: 'keyUp', key: name });
-	await settle();
-};
-const click = async (x, y) => {
-	for (const type of ['mousePressed', 'mouseReleased']) await send('Input.dispatchMouseEvent', { type, x, y, button: 'left', clickCount: 1 });
-	await settle();
-};
-const say = (k, v) => console.log(`${k}=${String(v).replace(/\s+/g, ' ')}`);
-const search = async text => {
-	await run(`const q = document.getElementById('q'); q.value = ${JSON.stringify(text)}; q.dispatchEvent(new Event('input'));`);
-	await settle();
-	return run("return document.getElementById('found').textContent");
-};
-const ROWS = "[...document.querySelectorAll('.row')].filter(d => d.style.display !== 'none')";
+async function main(page) {
+	const errors = [];
+	page.on('pageerror', e => errors.push(e.message));
+	page.on('console', m => m.type() === 'error' && errors.push(m.text()));
+	page.on('request', r => r.url().startsWith('file:') || errors.push('asked for ' + r.url()));
+	await page.goto('file://' + path.resolve(file));
+	const frame = () => page.evaluate(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))));
+	const rows = () => page.locator('#tree').getAttribute('data-rows');
+	const key = async name => { await page.keyboard.press(name); await frame(); };
+	const selected = () => page.locator('.row.sel').textContent();
+	const picture = () => page.evaluate(() => document.querySelector('#lanes canvas').toDataURL());
 
-(async () => {
-	const target = await send('Target.createTarget', { url: 'about:blank' });
-	session = (await send('Target.attachToTarget', { targetId: target.result.targetId, flatten: true })).result.sessionId;
-	for (const domain of ['Page', 'Runtime', 'Log']) await send(domain + '.enable');
-	await send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
-	const loaded = new Promise(r => waiting.set('load', r));
-	await send('Page.navigate', { url: 'file://' + path.resolve(page) });
-	await loaded;
-	await settle();
-	say('rows', await run("return document.getElementById('tree').dataset.rows"));
-	const at = await run(`const d = ${ROWS}.find(d => / \\/bin\\/busybox true$/.test(d.textContent)) || ${ROWS}[2], b = d.getBoundingClientRect(); return [b.left + 60, b.top + 10]`);
-	await click(...at);
-	say('info', await run("return document.getElementById('info').innerText"));
-	say('step-marks', await run("return document.querySelectorAll('.steps span').length"));
-	if (shot) fs.writeFileSync(shot, Buffer.from((await send('Page.captureScreenshot')).result.data, 'base64'));
+	await frame();
+	say('rows', await rows());
+
+	// A click in the tree, then one on the mark of a birth in the timeline: the middle of a fork on its creator's row.
+	const child = page.locator('.row:visible', { hasText: '/bin/busybox true' }).first();
+	await (await child.count() ? child : page.locator('.row:visible').nth(2)).click();
+	await frame();
+	say('info', await page.locator('#info').innerText());
+	say('step-marks', await page.locator('.steps span').count());
+	if (shot) await page.screenshot({ path: shot });
+	const want = await selected();
+	const mark = await page.evaluate(() => {
+		const lives = JSON.parse(document.getElementById('data').textContent).lives, lanes = document.getElementById('lanes'), box = lanes.getBoundingClientRect();
+		const life = lives[document.querySelector('.row.sel').dataset.life], row = document.querySelector(`.row[data-life="${life.p}"]`).getBoundingClientRect();
+		const from = +lanes.dataset.from, to = +lanes.dataset.to;
+		return [box.left + ((life.b + life.e) / 2 - from) / (to - from) * box.width, row.top + row.height / 2];
+	});
+	await page.keyboard.press('Escape');
+	await frame();
+	say('unselected', await page.locator('.row.sel:visible').count());
+	await page.mouse.click(...mark);
+	await frame();
+	say('mark', await selected() === want);
+
+	const box = page.locator('#q');
+	const search = async text => { await box.fill(text); await frame(); return page.locator('#found').textContent(); };
 	say('found', await search('/bin/busybox true'));
-	say('marked', await run(`return ${ROWS}.filter(d => d.classList.contains('hit')).length`));
+	say('marked', await page.locator('.row.hit:visible').count());
 	say('none', await search('no such thing'));
 	await search('');
-	await run("document.getElementById('tree').focus()");
+
+	await page.locator('#tree').focus();
 	await key('Home');
-	say('first', await run("return document.querySelector('.row.sel').textContent"));
+	say('first', await selected());
 	await key('ArrowDown');
-	say('second', await run("return document.querySelector('.row.sel').textContent"));
+	say('second', await selected());
 	await key('ArrowUp');
 	await key('ArrowLeft');
-	say('folded', await run("return document.getElementById('tree').dataset.rows"));
+	say('folded', await rows());
 	await key('ArrowRight');
-	say('unfolded', await run("return document.getElementById('tree').dataset.rows"));
-	const before = await run("return document.getElementById('axis').firstChild.toDataURL()");
-	await key('+', '+');
-	say('zoomed', before !== await run("return document.getElementById('axis').firstChild.toDataURL()"));
-	const times = [];
+	say('unfolded', await rows());
+	const whole = await picture();
+	await key('+');
+	const near = await picture();
+	await key('d');
+	say('zoomed', whole !== near);
+	say('panned', near !== await picture());
+	await page.locator('#theme').click();
+	say('theme', await page.evaluate(() => document.documentElement.dataset.theme));
+	await page.locator('#theme').click();
+
+	// What drawing a frame takes, and how far apart frames come, while the wheel turns.
+	const drawn = [], apart = [];
+	await page.mouse.move(900, 400);
 	for (let k = 0; k < 40; k++) {
-		await send('Input.dispatchMouseEvent', { type: 'mouseWheel', x: 900, y: 300, deltaX: 0, deltaY: k < 30 ? 900 : -300, modifiers: k < 30 ? 0 : 2 });
-		await settle();
-		times.push(await run('return window.lastFrame'));
+		if (k === 30) await page.keyboard.down('Control');
+		await page.mouse.wheel(0, k < 30 ? 900 : -300);
+		const [ms, gap] = await page.evaluate(() => new Promise(r => requestAnimationFrame(a => requestAnimationFrame(b => r([window.lastFrame, b - a])))));
+		drawn.push(ms);
+		apart.push(gap);
 	}
-	times.sort((a, b) => a - b);
-	say('frame-ms', times[20].toFixed(1));
-	say('frame-worst-ms', times[39].toFixed(1));
+	await page.keyboard.up('Control');
+	for (const list of [drawn, apart]) list.sort((a, b) => a - b);
+	say('frame-ms', drawn[20].toFixed(1));
+	say('frame-worst-ms', drawn[39].toFixed(1));
+	say('frames-apart-ms', apart[20].toFixed(1));
 	say('errors', errors.join('; '));
-	child.kill();
-	process.exit(0);
+}
+
+(async () => {
+	const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'], timeout: 120000 });
+	const page = await browser.newPage({ viewport: { width: +width, height: +height }, colorScheme });
+	page.setDefaultTimeout(60000);
+	try {
+		await main(page);
+	} catch (e) {
+		say('errors', e.stack);
+	}
+	await browser.close();
 })();
