@@ -145,9 +145,9 @@ static int write_all_of_it(const struct trace_model *m, const struct run_options
 		return -1;
 	if (out->file[OUT_JSON] && wrote(trace_write_json(m, &v, out->file[OUT_JSON]), out, OUT_JSON) != 0)
 		return -1;
-	if (out->file[OUT_HTML] && wrote(trace_write_html(m, title_of(o, t, title, sizeof(title)), out->file[OUT_HTML]), out, OUT_HTML) != 0)
+	if (out->file[OUT_HTML] && wrote(trace_write_html(m, &v, title_of(o, t, title, sizeof(title)), out->file[OUT_HTML]), out, OUT_HTML) != 0)
 		return -1;
-	if (out->file[OUT_PERFETTO] && wrote(trace_write_perfetto(m, out->file[OUT_PERFETTO]), out, OUT_PERFETTO) != 0)
+	if (out->file[OUT_PERFETTO] && wrote(trace_write_perfetto(m, &v, out->file[OUT_PERFETTO]), out, OUT_PERFETTO) != 0)
 		return -1;
 	return 0;
 }

@@ -184,11 +184,13 @@ static void put_lists(const struct trace_model *m, const struct trace_life *l, F
 		fputc(']', f);
 }
 
-/* Of the stretches from *at on, those of this life. */
+/* Of the stretches from *at on, those of this life; those of earlier ones are passed over. */
 static void put_stretches(const struct stretches *s, size_t *at, uint32_t life, const char *key, const char *between, FILE *f)
 {
 	const char *sep = "";
 
+	while (*at < s->count && s->list[*at].life < life)
+		++*at;
 	fprintf(f, ",\"%s\":[", key);
 	for (; *at < s->count && s->list[*at].life == life; ++*at) {
 		fprintf(f, "%s%s%" PRIu64 ",%" PRIu64 "%s", sep, between[0] ? "[" : "", s->list[*at].from, s->list[*at].to, between[0] ? "]" : "");
@@ -197,15 +199,35 @@ static void put_stretches(const struct stretches *s, size_t *at, uint32_t life, 
 	fputc(']', f);
 }
 
-static void put_life(const struct trace_model *m, uint32_t at, FILE *f)
+/* What is shown: the lives of the view and their places in the page's list. */
+struct shown {
+	bool *in;
+	uint32_t *place;
+	uint32_t count;
+};
+
+static bool choose_shown(struct shown *s, const struct trace_model *m, const struct trace_view *v)
+{
+	uint32_t i;
+
+	s->in = trace_view_lives(m, v);
+	s->place = calloc(m->lives + 1, sizeof(*s->place));
+	s->count = 0;
+	for (i = 0; s->in && s->place && i < m->lives; i++)
+		s->place[i] = s->in[i] ? s->count++ : NO_LIFE;
+	return s->in && s->place;
+}
+
+static void put_life(const struct trace_model *m, const struct shown *s, uint32_t at, FILE *f)
 {
 	const struct trace_life *l = &m->life[at];
+	uint32_t creator = l->creator == NO_LIFE ? NO_LIFE : s->place[l->creator];
 	const struct trace_cow *c = &l->cow;
 	char cmd[1200];
 
 	trace_command(m, l, cmd, sizeof(cmd));
-	fprintf(f, "%s{\"t\":%" PRId32 ",\"g\":%" PRId32 ",\"p\":%" PRId64 ",\"b\":%" PRIu64, at ? ",\n" : "", l->tid, l->tgid,
-		l->creator == NO_LIFE ? -1 : (int64_t)l->creator, l->born);
+	fprintf(f, "%s{\"t\":%" PRId32 ",\"g\":%" PRId32 ",\"p\":%" PRId64 ",\"b\":%" PRIu64, s->place[at] ? ",\n" : "", l->tid, l->tgid,
+		creator == NO_LIFE ? -1 : (int64_t)creator, l->born);
 	put_string(f, ",\"n\":", cmd, sizeof(cmd));
 	put_string(f, ",\"cm\":", l->comm, sizeof(l->comm));
 	if (l->birth)
@@ -271,7 +293,8 @@ static void put_head(const struct trace_model *m, const char *title, bool sched,
 	}
 }
 
-static void put_data(const struct trace_model *m, const char *title, const struct sched *s, const struct stretches *waits, FILE *f)
+static void put_data(
+	const struct trace_model *m, const char *title, const struct shown *shown, const struct sched *s, const struct stretches *waits, FILE *f)
 {
 	size_t run = 0, ready = 0, wait = 0;
 	uint32_t i;
@@ -280,12 +303,14 @@ static void put_data(const struct trace_model *m, const char *title, const struc
 	put_memory(m, f);
 	fputs(",\"lives\":[\n", f);
 	for (i = 0; i < m->lives; i++) {
-		put_life(m, i, f);
+		if (!shown->in[i])
+			continue;
+		put_life(m, shown, i, f);
 		if (m->sched) {
 			put_stretches(&s->runs, &run, i, "r", "", f);
 			put_stretches(&s->readies, &ready, i, "q", "", f);
 		}
-		if (wait < waits->count && waits->list[wait].life == i)
+		if (waits->count)
 			put_stretches(waits, &wait, i, "v", "[]", f);
 		fputc('}', f);
 	}
@@ -298,13 +323,14 @@ static void sort(struct stretches *s)
 		qsort(s->list, s->count, sizeof(*s->list), by_life);
 }
 
-int trace_write_html(const struct trace_model *m, const char *title, FILE *f)
+int trace_write_html(const struct trace_model *m, const struct trace_view *v, const char *title, FILE *f)
 {
 	size_t size = (size_t)(trace_page_end - trace_page);
 	const char *mark = memmem(trace_page, size, MARK, strlen(MARK));
 	struct sched s = { .runs = { .count = 0 } };
 	struct stretches waits = { .count = 0 };
-	bool failed = !mark || !trace_sched_walk(m, collect, &s);
+	struct shown shown;
+	bool failed = !choose_shown(&shown, m, v) || !mark || !trace_sched_walk(m, collect, &s);
 
 	collect_waits(m, &waits);
 	failed |= s.runs.failed || s.readies.failed || waits.failed;
@@ -313,12 +339,14 @@ int trace_write_html(const struct trace_model *m, const char *title, FILE *f)
 	sort(&waits);
 	if (!failed) {
 		fwrite(trace_page, 1, (size_t)(mark - trace_page), f);
-		put_data(m, title, &s, &waits, f);
+		put_data(m, title, &shown, &s, &waits, f);
 		mark += strlen(MARK);
 		fwrite(mark, 1, (size_t)(trace_page_end - mark), f);
 	}
 	free(s.runs.list);
 	free(s.readies.list);
 	free(waits.list);
+	free(shown.in);
+	free(shown.place);
 	return failed || fflush(f) != 0 || ferror(f) ? -1 : 0;
 }

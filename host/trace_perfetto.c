@@ -405,7 +405,7 @@ static void put_instant(struct packets *p, const struct trace_model *m, size_t i
 	}
 }
 
-static void put_events(struct packets *p, const struct trace_model *m)
+static void put_events(struct packets *p, const struct trace_model *m, const bool *in)
 {
 	uint32_t running[TRACE_STREAM_CPUS] = { 0 }, cpu;
 	uint64_t *waiting = calloc(m->lives + 1, sizeof(*waiting));
@@ -417,6 +417,8 @@ static void put_events(struct packets *p, const struct trace_model *m)
 
 		if (h->type == TRACE_sched_switch) {
 			put_switch(p, m, i, running);
+		} else if (!in[by]) {
+			continue;
 		} else if (h->type == TRACE_vfork_wait && !waiting[by]) {
 			waiting[by] = h->ts;
 			begin(p, track_of(by), h->ts, "fork", "waits for vfork child", NULL);
@@ -445,14 +447,19 @@ static int by_time(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-int trace_write_perfetto(const struct trace_model *m, FILE *f)
+int trace_write_perfetto(const struct trace_model *m, const struct trace_view *v, FILE *f)
 {
 	struct packets p = { .count = 0 };
+	bool *in = trace_view_lives(m, v);
 	uint32_t i;
 	size_t k;
 
+	if (!in)
+		return -1;
 	describe_cpus(&p, m);
 	for (i = 0; i < m->lives; i++) {
+		if (!in[i])
+			continue;
 		char *command = command_of(m, &m->life[i]);
 
 		if (!command) {
@@ -461,17 +468,19 @@ int trace_write_perfetto(const struct trace_model *m, FILE *f)
 		}
 		describe_life(&p, m, i, command);
 		put_life(&p, m, i, command);
-		if (m->life[i].birth)
+		if (m->life[i].birth && in[m->life[i].creator])
 			put_fork(&p, m, i);
 		free(command);
 	}
 	for (i = 0; i < m->execs; i++)
-		put_exec(&p, &m->exec[i]);
-	put_events(&p, m);
+		if (in[m->exec[i].life])
+			put_exec(&p, &m->exec[i]);
+	put_events(&p, m, in);
 	if (p.count)
 		qsort(p.list, p.count, sizeof(*p.list), by_time);
 	for (k = 0; k < p.count && !p.failed; k++)
 		fwrite(p.data + p.list[k].at, 1, p.list[k].len, f);
+	free(in);
 	free(p.data);
 	free(p.list);
 	return p.failed || fflush(f) != 0 || ferror(f) ? -1 : 0;

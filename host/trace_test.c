@@ -159,8 +159,10 @@ static void write_everything(void)
 	assert_int_equal(trace_write_tree(&model, &one, null), 0);
 	assert_int_equal(trace_write_json(&model, &v, null), 0);
 	assert_int_equal(trace_write_json(&model, &one, null), 0);
-	assert_int_equal(trace_write_html(&model, "a title", null), 0);
-	assert_int_equal(trace_write_perfetto(&model, null), 0);
+	assert_int_equal(trace_write_html(&model, &v, "a title", null), 0);
+	assert_int_equal(trace_write_perfetto(&model, &v, null), 0);
+	assert_int_equal(trace_write_html(&model, &one, "a title", null), 0);
+	assert_int_equal(trace_write_perfetto(&model, &one, null), 0);
 	fclose(null);
 }
 
@@ -475,7 +477,7 @@ static void deep_chains_do_no_harm(void **state)
 	assert_int_equal(trace_model_build(&model, &logbook), 0);
 	assert_int_equal(model.births, 50000);
 	assert_int_equal(trace_write_tree(&model, &v, null), 0);
-	assert_int_equal(trace_write_html(&model, "", null), 0);
+	assert_int_equal(trace_write_html(&model, &v, "", null), 0);
 	fclose(null);
 	unload();
 }

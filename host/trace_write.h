@@ -9,10 +9,10 @@
 #include "trace_model.h"
 
 struct trace_view {
-	bool steps;   /* every step of every birth, failed execs */
-	bool boot;    /* the whole machine from process 0 on, and the boot's phases */
-	int pid;      /* only this one and what came of it; 0: all */
-	int depth;    /* levels below the root that are shown; -1: all */
+	bool steps; /* every step of every birth, failed execs */
+	bool boot; /* the whole machine from process 0 on, and the boot's phases */
+	int pid; /* only this one and what came of it; 0: all */
+	int depth; /* levels below the root that are shown; -1: all */
 	uint32_t only; /* JSON: bit per event that is written (and those about the trace itself) */
 };
 
@@ -20,8 +20,9 @@ struct trace_view {
 int trace_write_tree(const struct trace_model *m, const struct trace_view *v, FILE *f);
 /* As v->pid, v->depth and v->only say: those events only. */
 int trace_write_json(const struct trace_model *m, const struct trace_view *v, FILE *f);
-int trace_write_html(const struct trace_model *m, const char *title, FILE *f);
-int trace_write_perfetto(const struct trace_model *m, FILE *f);
+/* As v->pid and v->depth say: those lives only. */
+int trace_write_html(const struct trace_model *m, const struct trace_view *v, const char *title, FILE *f);
+int trace_write_perfetto(const struct trace_model *m, const struct trace_view *v, FILE *f);
 
 /* --- for the writers ----------------------------------------------------------------------------------------------------------------------- */
 /* "812 ns", "38 µs", "5.2 ms", "1.24 s" in buf. */

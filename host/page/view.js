@@ -86,7 +86,7 @@ function fitLife(i) {
 	setView(a - m, b + m);
 }
 function fitCommand() {
-	const user = L.filter(l => l.p >= 0 && L[l.p].t === 1);
+	const user = L.some(l => l.t === 1) ? L.filter(l => l.p >= 0 && L[l.p].t === 1) : L;
 	let a = Infinity,
 		b = -Infinity;
 	for (const l of user) {

@@ -13,9 +13,9 @@
 
 #define LOOK_NS 10000000UL
 
-static struct port *port;   /* set once, before the thread runs */
-static bool flush_wanted;   /* a */
-static bool flushed;        /* a: everything is with the host */
+static struct port *port; /* set once, before the thread runs */
+static bool flush_wanted; /* a */
+static bool flushed; /* a: everything is with the host */
 
 static bool port_usable(void) { return READ_ONCE(port->host_open) && !READ_ONCE(port->gone); }
 
@@ -103,6 +103,34 @@ static bool drain_cpu(u32 cpu)
 	return true;
 }
 
+/* What was lost after the last record that fitted: no record will come to say it. */
+static bool send_gap(u32 cpu)
+{
+	struct {
+		struct trace_chunk c;
+		struct trace_gap gap;
+	} m = { { .magic = TRACE_CHUNK_MAGIC, .cpu = cpu, .len = sizeof(struct trace_gap) },
+		{ .h = { sizeof(struct trace_gap), TRACE_gap, 0, clock_mono() } } };
+	struct port_buf *b;
+	m.gap.lost = READ_ONCE(trace_sink_ring(TRACE_SINK_HOST, cpu)->lost);
+	if (!m.gap.lost)
+		return true;
+	b = get_buffer();
+	if (!b)
+		return false;
+	memcpy(b->data, &m, sizeof(m));
+	send_buffer(b, sizeof(m));
+	return true;
+}
+
+static bool send_gaps(void)
+{
+	bool ok = true;
+	for (u32 cpu = 0; cpu < nr_cpus && ok; cpu++)
+		ok = send_gap(cpu);
+	return ok;
+}
+
 static bool drain(void)
 {
 	bool ok = true;
@@ -142,7 +170,7 @@ static int ktraced(void *unused)
 		if (ok)
 			sleep_a_little();
 	}
-	if (ok)
+	if (ok && send_gaps())
 		wait_event(port->wait, all_sent());
 	stop();
 	return 0;
@@ -164,10 +192,21 @@ void virtio_trace_start(void)
 	console_send(port->console, port->id, VIRTIO_CONSOLE_PORT_OPEN, 1);
 }
 
+/* For the last record, also when nobody else waits. */
+static bool room_everywhere(void)
+{
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		if (trace_ring_past_half(trace_sink_ring(TRACE_SINK_HOST, cpu)))
+			return !trace_sink_events(TRACE_SINK_HOST);
+	return true;
+}
+
 void virtio_trace_flush(void)
 {
 	if (!port || !trace_sink_events(TRACE_SINK_HOST))
 		return;
+	wake_up_all(&trace_reader_wait);
+	wait_event(trace_writer_wait, room_everywhere());
 	TRACE_RECORD(end, e);
 	e.ns = clock_mono();
 	trace_write(&e.h);
