@@ -8,10 +8,10 @@
 enum lock_rank {
 	/* sleeping locks (mutex, rwsem), outermost first */
 	RANK_EXEC_GUARD = 1, /* signal->cred_guard: one execve or ptrace attach at a time */
+	RANK_FILE_POS,       /* file->pos_lock: shared offset; what a read op takes comes after it */
 	RANK_EPOLL_TREE,     /* epoll instance: its set of watched files */
 	RANK_MOUNT,          /* mount table */
 	RANK_RENAME,         /* cross-directory renames */
-	RANK_FILE_POS,       /* file->pos_lock: shared offset */
 	RANK_INODE,          /* inode->lock; parent directory before child through mutex_lock_nested */
 	RANK_SOCKET,         /* unix socket; two sockets by address */
 	RANK_TTY,            /* tty read/write serialisation */
