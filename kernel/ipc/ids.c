@@ -95,7 +95,11 @@ int ipc_add(struct ipc_ids *ids, struct ipc_head *h, s32 limit)
 void ipc_remove(struct ipc_ids *ids, struct ipc_head *h)
 {
 	ids->slot[(u32)h->id % IPC_SLOTS_MAX] = NULL;
-	ids->in_use--;
+	if (--ids->in_use)
+		return;
+	kfree(ids->slot);
+	ids->slot = NULL;
+	ids->cap = 0;
 }
 
 struct ipc_head *ipc_find_slot(struct ipc_ids *ids, s32 id)
