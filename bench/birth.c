@@ -3,6 +3,7 @@
  * instruction. A static program; the same binary runs on Pando and on Linux.
  *   birth [PATTERN...]         rows whose names match one of the shell patterns, or all; but not the large ones
  *   birth large [PATTERN...]   likewise the large ones
+ *   birth brief [large] [PATTERN...]  in fewer processes a row, for wall time, where the machine boots several times
  *   birth spawn                the spawn rate on all CPUs
  *   birth list                 the rows' names, each with "small" or "large"
  *   birth tsc                  the rate of the time stamp counter in kHz, measured
@@ -36,6 +37,7 @@
 
 #define PROCESSES 8
 #define PROCESSES_BIG 3 /* where much is set up; there layout decides little */
+#define PROCESSES_BRIEF 2
 #define BATCHES 3
 #define ABSENT 77
 
@@ -171,9 +173,10 @@ static int figure(const struct row *r, double *value)
 	return got == sizeof(*value) && !status ? 0 : -1;
 }
 
+static bool brief;
 static void run(const struct row *r)
 {
-	int times = r->large ? 1 : r->n >= 64 ? PROCESSES_BIG : PROCESSES;
+	int times = r->large ? 1 : brief ? PROCESSES_BRIEF : r->n >= 64 ? PROCESSES_BIG : PROCESSES;
 	double sum = 0, value;
 	for (int i = 0; i < times; i++) {
 		if (figure(r, &value))
@@ -234,6 +237,14 @@ static void begin_machine(int n, char **patterns)
 	sleep(3); /* what a kernel puts off until after boot; costs nothing under -icount sleep=off */
 }
 
+/* Whether the next argument is this one; then it is taken. */
+static bool word(int *argc, char ***argv, const char *what)
+{
+	bool found = *argc > 0 && !strcmp(**argv, what);
+	*argc -= found, *argv += found;
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "exit"))
@@ -248,9 +259,9 @@ int main(int argc, char **argv)
 	program = access("/bin/tiny", X_OK) ? myself : "/bin/tiny";
 	if (argc == 4 && !strcmp(argv[1], "--row"))
 		return run_row(argv[2], atoi(argv[3]));
-	bool large = argc > 1 && !strcmp(argv[1], "large"), spawn = argc > 1 && !strcmp(argv[1], "spawn");
-	argv += large ? 2 : 1;
-	argc -= large ? 2 : 1;
+	argv++, argc--;
+	brief = word(&argc, &argv, "brief");
+	bool large = word(&argc, &argv, "large"), spawn = word(&argc, &argv, "spawn");
 	if (getpid() == 1)
 		begin_machine(large || spawn ? -1 : argc, argv);
 	if (spawn)
