@@ -124,9 +124,43 @@ static long translate_pid(struct ns_common *common, s32 nr, bool in, enum pid_ty
 	return found ? found : -ESRCH;
 }
 
+static int put_mnt_info(struct mnt_namespace *ns, uaddr_t to, u64 size)
+{
+	struct mnt_ns_info i = { .size = MNT_NS_INFO_SIZE_VER0, .nr_mounts = READ_ONCE(ns->nr), .mnt_ns_id = ns->id };
+	int err = copy_to_user(to, &i, min(size, sizeof(i)));
+	return err || size <= sizeof(i) ? err : clear_user(to + sizeof(i), size - sizeof(i));
+}
+
+/* The calls about mount namespaces, which come in several sizes. step: 0 this one, 1 the next, -1 the previous, which is opened. */
+static long mnt_ioctl(struct ns_common *ns, int step, uaddr_t to, u64 size)
+{
+	if (ns->kind != NS_MNT || (!step && !to) || size < MNT_NS_INFO_SIZE_VER0)
+		return -EINVAL;
+	struct mnt_namespace *mnt = container_of(ns, struct mnt_namespace, common);
+	if (!step)
+		return put_mnt_info(mnt, to, size);
+	mnt = mnt_ns_neighbour(mnt, step < 0);
+	if (!mnt)
+		return -ENOENT;
+	int err = to ? put_mnt_info(mnt, to, size) : 0;
+	if (err) {
+		ns_put(&mnt->common);
+		return err;
+	}
+	return nsfs_open(&mnt->common);
+}
+
 static long nsfs_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct ns_common *ns = f->inode->private;
+	switch (cmd & ~(0x3fffu << 16)) { /* all but the size */
+	case NS_MNT_GET_INFO & 0xc000ffffu:
+		return mnt_ioctl(ns, 0, arg, cmd >> 16 & 0x3fff);
+	case NS_MNT_GET_NEXT & 0xc000ffffu:
+		return mnt_ioctl(ns, 1, arg, cmd >> 16 & 0x3fff);
+	case NS_MNT_GET_PREV & 0xc000ffffu:
+		return mnt_ioctl(ns, -1, arg, cmd >> 16 & 0x3fff);
+	}
 	switch (cmd) {
 	case NS_GET_USERNS:
 		return open_owner(ns);

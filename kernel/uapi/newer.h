@@ -65,6 +65,17 @@ struct pidfd_info {
 #define NS_GET_TGID_IN_PIDNS 0x8004b709u
 #endif
 
+#ifndef NS_MNT_GET_INFO
+struct mnt_ns_info {
+	unsigned int size, nr_mounts;
+	unsigned long long mnt_ns_id;
+};
+#define MNT_NS_INFO_SIZE_VER0 16u
+#define NS_MNT_GET_INFO 0x8010b70au
+#define NS_MNT_GET_NEXT 0x8010b70bu
+#define NS_MNT_GET_PREV 0x8010b70cu
+#endif
+
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN 28

@@ -20,6 +20,7 @@ struct mnt_namespace {
 	struct list_head mounts; /* mount_lock: mount->list, in order of mounting */
 	u32 nr;                  /* mount_lock */
 	u64 id;                  /* constant: grows; a file of a namespace may be mounted in older ones only */
+	struct list_head all;    /* mount_lock: all of them, by id */
 };
 static inline struct mnt_namespace *current_mnt_ns(void) { return current_nsproxy()->mnt; }
 extern struct mnt_namespace init_mnt_ns;
@@ -95,6 +96,8 @@ int propagate_mount(struct mount *dest, struct dentry *d, struct mount *source, 
 /* --- mount_ns.c --------------------------------------------------------------------------------------------------------------------------- */
 int mnt_ns_create(struct ns_common *from, struct user_namespace *owner, struct fs_context *fs, struct ns_common **out);
 void mnt_ns_free(struct ns_common *ns);
+/* The next namespace by id (or the previous one) over which current has CAP_SYS_ADMIN, with a reference; NULL: there is none. */
+struct mnt_namespace *mnt_ns_neighbour(struct mnt_namespace *ns, bool previous);
 /* The directory that somebody who joins ns gets as root and cwd. */
 void mnt_ns_root(struct mnt_namespace *ns, struct path *out);
 /* CAP_SYS_ADMIN over current's mount namespace. */

@@ -5,11 +5,15 @@
  */
 #include "vfs/internal.h"
 
+static struct list_head all_mnt_ns;
 struct mnt_namespace init_mnt_ns = {
 	.common = NS_COMMON_INIT(NS_MNT, NS_INUM_MNT),
 	.mounts = LIST_HEAD_INIT(init_mnt_ns.mounts),
+	.id = 1,
+	.all = { &all_mnt_ns, &all_mnt_ns },
 };
-static u64 last_id; /* mount_lock */
+static struct list_head all_mnt_ns = { &init_mnt_ns.all, &init_mnt_ns.all }; /* mount_lock */
+static u64 last_id = 1;                                                      /* mount_lock */
 
 bool may_mount(void) { return ns_capable(current_mnt_ns()->common.owner, CAP_SYS_ADMIN); }
 
@@ -56,6 +60,7 @@ int mnt_ns_create(struct ns_common *from, struct user_namespace *owner, struct f
 		if (foreign)
 			mounts_lock_down(ns->root);
 		ns->id = ++last_id;
+		list_add_tail(&ns->all, &all_mnt_ns);
 		mounts_join(ns, ns->root);
 		move_into_copy(fs, old->root, ns->root, left);
 	}
@@ -71,11 +76,25 @@ int mnt_ns_create(struct ns_common *from, struct user_namespace *owner, struct f
 	return 0;
 }
 
+struct mnt_namespace *mnt_ns_neighbour(struct mnt_namespace *ns, bool previous)
+{
+	struct mnt_namespace *found = NULL;
+	mounts_lock();
+	for (struct list_head *l = previous ? ns->all.prev : ns->all.next; l != &all_mnt_ns && !found; l = previous ? l->prev : l->next) {
+		struct mnt_namespace *n = list_entry(l, struct mnt_namespace, all);
+		if (ns_capable(n->common.owner, CAP_SYS_ADMIN) && atomic_inc_not_zero(&n->common.refs))
+			found = n;
+	}
+	mounts_unlock();
+	return found;
+}
+
 void mnt_ns_free(struct ns_common *common)
 {
 	struct mnt_namespace *ns = container_of(common, struct mnt_namespace, common);
 	LIST_HEAD(victims);
 	mounts_lock();
+	list_del(&ns->all);
 	mount_take_off(ns->root, false, false, &victims);
 	mounts_unlock();
 	mount_put_list(&victims);

@@ -199,6 +199,46 @@ static void compare(void)
 			0));
 }
 
+struct mnt_info {
+	uint32_t size, nr_mounts;
+	uint64_t id;
+};
+#define MNT_INFO _IOR(0xb7, 10, struct mnt_info)
+#define MNT_NEXT _IOR(0xb7, 11, struct mnt_info)
+#define MNT_PREV _IOR(0xb7, 12, struct mnt_info)
+static void mount_namespaces(void)
+{
+	struct mnt_info me = { 0 }, i = { 0 };
+	uint64_t id;
+	int fd = open("/proc/self/ns/mnt", O_RDONLY), uts = open("/proc/self/ns/uts", O_RDONLY);
+	if (ioctl(fd, MNT_INFO, &me) < 0 && errno == ENOTTY)
+		check_skip("needs Linux 6.12");
+	CHECK(me.size >= 16 && me.nr_mounts > 0 && me.id > 0);
+	CHECK(ioctl(fd, _IOR(0xb7, 5, uint64_t), &id) == 0 && id == me.id);
+	CHECK_ERR(ioctl(uts, _IOR(0xb7, 5, uint64_t), &id), EINVAL);
+	CHECK_ERR(ioctl(uts, MNT_INFO, &i), EINVAL);
+	CHECK_ERR(ioctl(fd, MNT_INFO, NULL), EINVAL);
+	if (geteuid())
+		return;
+	CHECK(EXITED(IN_CHILD({
+		CHECK(unshare(CLONE_NEWNS) == 0);
+		int mine = open("/proc/self/ns/mnt", O_RDONLY);
+		CHECK(ioctl(mine, MNT_INFO, &i) == 0 && i.id > me.id && i.nr_mounts == me.nr_mounts);
+		struct mnt_info at = me; /* from the old one on, each step grows, until ours is there */
+		for (int from = dup(fd); at.id != i.id;) {
+			uint64_t before = at.id;
+			int next = ioctl(from, MNT_NEXT, &at);
+			CHECK(next >= 0 && at.id > before && at.id <= i.id && (fcntl(next, F_GETFD) & FD_CLOEXEC));
+			close(from);
+			from = next;
+		}
+		struct mnt_info back;
+		int prev = ioctl(mine, MNT_PREV, &back);
+		CHECK(prev >= 0 && back.id < i.id && back.id >= me.id);
+	}),
+		0));
+}
+
 /* --- Linux 7.1 --------------------------------------------------------------------------------------------------------------------------- */
 
 static void need_71(void)
@@ -317,5 +357,5 @@ static void no_keyrings(void)
 	CHECK_ERR(syscall(SYS_request_key, "user", "x", NULL, -3), ENOSYS);
 }
 
-CASES(CASE(get_info), CASE(namespaces), CASE(one_inode), CASE(get_fd), CASE(compare), CASE(autoreap), CASE(no_new_privs), CASE(autokill),
-	CASE(no_keyrings))
+CASES(CASE(get_info), CASE(namespaces), CASE(one_inode), CASE(get_fd), CASE(mount_namespaces), CASE(compare), CASE(autoreap), CASE(no_new_privs),
+	CASE(autokill), CASE(no_keyrings))
