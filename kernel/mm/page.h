@@ -27,7 +27,8 @@ struct page {
 		struct { struct address_space *mapping; u64 index; } file; /* PAGE_CACHE: constant while in the cache */
 		struct {
 			u16 present, special; /* entries in use; of them uncounted ones. The exclusive owner's pt_lock; constant while shared */
-			u32 level;            /* 1 = leaf; constant */
+			u16 level;            /* 1 = leaf; constant */
+			bool odd;             /* a leaf that has or had uncounted entries or ones of shared mappings. As `present` */
 			struct page *next;    /* on its way to be freed */
 			u64 groups;           /* bit n: entries 8n .. 8n+7 may be in use; the others are zero. As `present` */
 		} table;                                                   /* PAGE_TABLE */

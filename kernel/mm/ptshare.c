@@ -40,15 +40,15 @@
 
 static pte_t *entries(const struct page *t) { return page_virt(t); }
 
-static void pte_clear_write(pte_t *e) { __atomic_fetch_and(e, ~PTE_W, __ATOMIC_SEQ_CST); }
-
-static struct page *table_alloc(u32 level)
+/* full: its entries will all be written at once, so they need not be zero. */
+static struct page *table_alloc(u32 level, bool full)
 {
-	struct page *t = alloc_zeroed_page(PAGE_TABLE);
+	struct page *t = full ? alloc_page(PAGE_TABLE) : alloc_zeroed_page(PAGE_TABLE);
 	if (!t)
 		return NULL;
 	t->table.present = t->table.special = 0;
-	t->table.level = level;
+	t->table.level = (u16)level;
+	t->table.odd = false;
 	t->table.next = NULL;
 	t->table.groups = 0;
 	atomic64_add(&mm_counters.tables, 1);
@@ -61,9 +61,9 @@ static struct page *table_alloc(u32 level)
 	for (u64 bits_ = (t)->table.groups, base; bits_ && (base = (u64)__builtin_ctzl(bits_) * GROUP, true); bits_ &= bits_ - 1)
 
 /* A table that belongs to current's memory group; roots, which are kept for the next birth, whoever's that is, are not. */
-static struct page *table_alloc_charged(u32 level)
+static struct page *table_alloc_charged(u32 level, bool full)
 {
-	struct page *t = table_alloc(level);
+	struct page *t = table_alloc(level, full);
 	if (unlikely(current_thread()->memcg) && t)
 		memcg_charge_kernel(t);
 	return t;
@@ -97,7 +97,7 @@ int pt_create_root(paddr_t *root)
 		*root = page_phys(t);
 		return 0;
 	}
-	t = table_alloc(4);
+	t = table_alloc(4, false);
 	if (!t)
 		return -ENOMEM;
 	const pte_t *kernel = phys_to_virt(kernel_root);
@@ -145,33 +145,56 @@ static void __cold trace_unshare(const struct mm *mm, u64 addr, const struct pag
 	trace_write(&e.h);
 }
 
+/*
+ * The entries of a shared table to a new one: each counts once more and loses its write bit on both sides. odd: uncounted and shared ones are among them.
+ * A copy of 512 entries is what the first write to a region after a fork costs, hence the cases apart. Plain stores to the original are enough: its other owners
+ * store the same, and an accessed bit that the CPU sets meanwhile may be lost.
+ */
+static inline __attribute__((always_inline)) void copy_group(pte_t *from, pte_t *to, bool full, bool odd)
+{
+	char *all = (char *)pages;
+	__asm__("" : "+r"(from), "+r"(to), "+r"(all)); /* in registers: else the compiler computes each address anew */
+#pragma GCC unroll 8
+	for (u32 i = 0; i < GROUP; i++) {
+		pte_t v = from[i];
+		if (!full && !v)
+			continue;
+		if (!odd || !(v & PTE_SPECIAL)) /* pages + frame number, in one shift */
+			page_get((struct page *)(void *)(all + (v & PTE_ADDR_MASK) / (PAGE_SIZE / sizeof(struct page))));
+		if (!odd || !(v & PTE_SHARED))
+			v &= ~PTE_W;
+		from[i] = v;
+		to[i] = v;
+	}
+}
+
+static void copy_full(pte_t *from, pte_t *to)
+{
+	for (pte_t *end = from + PT_ENTRIES; from != end; from += GROUP, to += GROUP)
+		copy_group(from, to, true, false);
+}
+
+static void copy_entries(struct page *old, struct page *new)
+{
+	if (likely(old->table.present == PT_ENTRIES && !old->table.odd)) {
+		copy_full(entries(old), entries(new));
+		return;
+	}
+	for_each_group(old, base)
+		copy_group(entries(old) + base, entries(new) + base, false, old->table.odd);
+}
+
 /* Gives *slot's shared child a private copy. => pt_lock; *slot lies in an exclusive table */
 static int unshare(struct mm *mm, u64 addr, pte_t *slot, struct page *old, struct dropped *d)
 {
-	struct page *new = table_alloc_charged(old->table.level);
+	struct page *new = table_alloc_charged(old->table.level, old->table.present == PT_ENTRIES);
 	if (!new)
 		return -ENOMEM;
 	new->table.present = old->table.present;
 	new->table.special = old->table.special;
 	new->table.groups = old->table.groups;
-	/* In a leaf, special pages are not counted and shared ones keep their write bit. */
-	bool leaf = old->table.level == 1;
-	pte_t uncounted = leaf ? PTE_SPECIAL : 0, keeps_write = leaf ? PTE_SHARED : 0;
-	pte_t *from = entries(old), *to = entries(new);
-	for_each_group(old, base) {
-		for (u64 i = base; i < base + GROUP; i++) {
-			pte_t v = from[i];
-			if (!v)
-				continue;
-			if (!(v & uncounted))
-				page_get(pte_page(v));
-			if ((v & PTE_W) && !(v & keeps_write)) {
-				pte_clear_write(&from[i]);
-				v &= ~PTE_W;
-			}
-			to[i] = v;
-		}
-	}
+	new->table.odd = old->table.odd;
+	copy_entries(old, new);
 	*slot = page_phys(new) | PTE_TABLE;
 	if (trace_on(pt_unshare))
 		trace_unshare(mm, addr, new);
@@ -190,7 +213,7 @@ static int walk_exclusive(struct mm *mm, u64 addr, u32 level, bool create, struc
 		if (!*e) {
 			if (!create)
 				return 0;
-			child = table_alloc_charged(l - 1);
+			child = table_alloc_charged(l - 1, false);
 			if (!child)
 				return -ENOMEM;
 			*e = page_phys(child) | PTE_TABLE;
@@ -259,6 +282,8 @@ pte_t pt_set(struct mm *mm, pte_t *slot, pte_t v)
 	} else {
 		t->table.present -= v == 0;
 	}
+	if (v & (PTE_SPECIAL | PTE_SHARED))
+		t->table.odd = true;
 	if ((v | old) & PTE_SPECIAL)
 		t->table.special = (u16)(t->table.special + !!(v & PTE_SPECIAL) - !!(old & PTE_SPECIAL));
 	mm->rss += (u64)counted(v) - (u64)counted(old);
@@ -280,6 +305,7 @@ void pt_fill(struct mm *mm, pte_t *slot, u32 n, struct page **page, pte_t bits)
 	for (u32 g = first / GROUP; n && g <= (first + n - 1) / GROUP; g++)
 		t->table.groups |= BIT(g);
 	t->table.present += filled;
+	t->table.odd |= (bits & PTE_SHARED) != 0;
 	mm->rss += filled;
 }
 
@@ -308,6 +334,7 @@ static void table_destroy(struct page *t)
 {
 	pte_t *e = entries(t);
 	for_each_group(t, base) {
+#pragma GCC unroll 8
 		for (u64 i = base; i < base + GROUP; i++) {
 			pte_t v = e[i];
 			if (!v)
