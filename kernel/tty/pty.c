@@ -253,6 +253,7 @@ static int master_fdinfo(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops master_ops = {
+	.async = true,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,

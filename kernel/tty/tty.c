@@ -502,6 +502,7 @@ static void tty_release(struct file *f)
 }
 
 const struct file_ops tty_file_ops = {
+	.async = true,
 	.read = tty_read,
 	.write = tty_write,
 	.poll = tty_poll,

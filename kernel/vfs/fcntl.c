@@ -12,43 +12,24 @@
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
 #endif
+#ifndef F_GETOWNER_UIDS
+#define F_GETOWNER_UIDS 17
+#endif
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(struct file *f, int fd, u32 arg)
 {
 	if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
+	if (((arg ^ READ_ONCE(f->flags)) & O_ASYNC_FLAG) && f->ops->async) {
+		int err = hook_file_async(f, fd, arg & O_ASYNC_FLAG);
+		if (err)
+			return err;
+	}
 	u32 old = READ_ONCE(f->flags), found;
 	/* Another thread may change them at the same time: last one wins, but never half of each. */
 	while ((found = cmpxchg(&f->flags, old, (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK))) != old)
 		old = found;
-	return 0;
-}
-
-static long get_owner_ex(struct file *f, uaddr_t arg)
-{
-	struct f_owner_ex ex = { .type = (int)f->owner_type, .pid = f->owner };
-	return copy_to_user(arg, &ex, sizeof(ex));
-}
-
-static long set_owner_ex(struct file *f, uaddr_t arg)
-{
-	struct f_owner_ex ex;
-	if (copy_from_user(&ex, arg, sizeof(ex)))
-		return -EFAULT;
-	if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
-		return -EINVAL;
-	f->owner_type = (u32)ex.type;
-	f->owner = ex.pid;
-	return 0;
-}
-
-static long set_owner(struct file *f, s32 who)
-{
-	if (who == (s32)0x80000000)
-		return -EINVAL;
-	f->owner_type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-	f->owner = who < 0 ? -who : who;
 	return 0;
 }
 
@@ -105,7 +86,7 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_OFD_GETLK:
 		return fcntl_getlk(f, cmd, arg);
@@ -115,20 +96,13 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_OFD_SETLKW:
 		return fcntl_setlk(f, fd, cmd, arg);
 	case F_SETOWN:
-		return set_owner(f, (s32)arg);
 	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -f->owner : f->owner;
 	case F_SETOWN_EX:
-		return set_owner_ex(f, arg);
 	case F_GETOWN_EX:
-		return get_owner_ex(f, arg);
+	case F_GETOWNER_UIDS:
 	case F_SETSIG:
-		if (arg > 64)
-			return -EINVAL;
-		f->owner_sig = (s32)arg;
-		return 0;
 	case F_GETSIG:
-		return f->owner_sig;
+		return hook_file_owner(f, cmd, arg);
 	case F_GETLEASE:
 		return F_UNLCK;
 	case F_SETPIPE_SZ:
@@ -191,6 +165,13 @@ long sys_ioctl(u64 fd, u64 cmd, u64 arg)
 	case FIONBIO:
 		ret = set_flag_from_user(f, O_NONBLOCK, arg);
 		break;
+	case FIOASYNC: {
+		int on;
+		ret = get_user(on, arg) ? -EFAULT : 0;
+		if (!ret && !on != !(f->flags & O_ASYNC_FLAG))
+			ret = f->ops->async ? hook_file_async(f, (int)fd, on) : -ENOTTY;
+		break;
+	}
 	case FIOQSIZE: {
 		s64 size = (s64)i->size;
 		if (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode))

@@ -61,6 +61,8 @@ static void file_free(struct file *f)
 {
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
+	if (unlikely(f->owner))
+		hook_file_owner_free(f);
 	if (f->inode && !list_empty(&f->inode->locks))
 		locks_remove_file(f);
 	if (f->fmode & FMODE_OPENED)
@@ -79,6 +81,14 @@ static void file_free(struct file *f)
 	cred_put(f->cred);
 	kmem_cache_free(file_cache, f);
 	atomic64_add(&nr_files, -1);
+}
+
+bool file_tryget(struct file *f)
+{
+	s32 n = atomic_read(&f->refs), found;
+	while (n > 0 && (found = cmpxchg(&f->refs.v, n, n + 1)) != n)
+		n = found;
+	return n > 0;
 }
 
 void file_put(struct file *f)

@@ -30,6 +30,7 @@ struct file_ops {
 	void (*release)(struct file *f);               /* last reference */
 	int (*fsync)(struct file *f);
 	long (*fallocate)(struct file *f, int mode, u64 off, u64 len);
+	bool async; /* O_ASYNC: its poll op tells by a signal, too */
 	/* Lines for /proc/PID/fdinfo/N after pos/flags/mnt_id/ino. */
 	int (*show_fdinfo)(struct file *f, char *buf, size_t size);
 };
@@ -43,24 +44,32 @@ struct file {
 	u64 pos;                 /* pos_lock */
 	void *private;           /* ops' */
 	const struct cred *cred; /* of the opener */
-	s32 owner;               /* F_SETOWN */
-	s32 owner_sig;
+	struct file_owner *owner;/* F_SETOWN, F_SETSIG, O_ASYNC; NULL = never set: proc/async_io.c */
 	struct list_head epoll_items; /* epitems watching it: vfs/epoll.c */
 	const char *anon_name;   /* "pipe", "socket", "anon_inode:[eventfd]": for readlink of /proc/PID/fd */
 	u32 fmode;               /* constant after open: FMODE_* */
-	u32 owner_type;          /* F_SETOWN_EX: F_OWNER_* */
 };
 #define FMODE_POS 1u         /* has a position: pread, lseek; its reads and writes hold pos_lock */
 #define FMODE_WRITER 2u      /* counted in inode->writers */
 #define FMODE_MNT_WRITER 4u  /* counted in mnt->writers */
 #define FMODE_EXEC_DENY 8u   /* opened by exec */
 #define FMODE_OPENED 16u     /* open succeeded: release is due */
+#define O_ASYNC_FLAG 020000u /* O_ASYNC, which kernel headers call FASYNC */
+/* --- defined by proc: async_io.c --- */
+/* fcntl's F_SETOWN ... F_GETSIG. */
+long hook_file_owner(struct file *f, u32 cmd, u64 arg);
+/* O_ASYNC on or off; fd: what the signals name. 0 or -ENOMEM. => f->ops->async */
+int hook_file_async(struct file *f, int fd, bool on);
+/* f, with an owner, is gone but for its memory and its ops. */
+void hook_file_owner_free(struct file *f);
 static inline bool file_readable(const struct file *f) { return (f->flags & 3) == 0 || (f->flags & 3) == 2; }
 static inline bool file_writable(const struct file *f) { return (f->flags & 3) == 1 || (f->flags & 3) == 2; }
 
 void file_get(struct file *f);
 /* Drops a reference; the last one flushes nothing, calls release, drops path, cred, write count, locks. May sleep. */
 void file_put(struct file *f);
+/* A reference if f is not on its way out. => somebody keeps its memory */
+bool file_tryget(struct file *f);
 /* open(2) in the kernel: path from dirfd. */
 int file_open(int dirfd, const char *name, u32 flags, u32 mode, struct file **out);
 /* For exec: rules of spec/exec.md 2 rows 4 and 5 (regular, x permission, noexec, ETXTBSY: write access is denied until exec_file_close / file_allow_write). */

@@ -360,6 +360,7 @@ static int inotify_fdinfo(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops inotify_fops = {
+	.async = true,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,

@@ -481,6 +481,7 @@ static int fifo_open(struct inode *i, struct file *f)
 }
 
 const struct file_ops fifo_fops = {
+	.async = true,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,

@@ -299,6 +299,7 @@ static long unix_ioctl(struct file *f, u32 cmd, u64 arg)
 }
 
 const struct file_ops unix_fops = {
+	.async = true,
 	.read = unix_file_read,
 	.write = unix_file_write,
 	.poll = unix_poll,
