@@ -1,6 +1,7 @@
 /* The memory of a process: maps, smaps, mem, and the texts that lie in it (cmdline, environ, auxv). */
 #include "fs/procfs.h"
 
+#include "ipc/ipc.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
@@ -114,11 +115,14 @@ static void put_smaps(struct maps_walk *w, const struct vma *v)
 	text_puts(w->t, "\n");
 }
 
+/* Pages of a file that has a place, as against shared memory. */
+static bool of_file(const struct vma *v) { return v->file && !shm_is_file(v->file); }
+
 static void add_split(struct mm_split *s, const struct vma *v, u64 rss)
 {
 	if (v->special)
 		return;
-	if (v->file)
+	if (of_file(v))
 		s->file += rss;
 	else if (v->mapping)
 		s->shmem += rss;
@@ -187,7 +191,7 @@ static int add_rollup(const struct vma *v, u64 rss, void *arg)
 	mm_usage(r->mm, v->start, v->end, &u);
 	for (u32 i = 0; i < sizeof(u) / sizeof(u64); i++)
 		((u64 *)&r->all)[i] += ((u64 *)&u)[i];
-	*(v->file ? &r->kinds.file : &r->kinds.shmem) += u.pss - u.pss_anon;
+	*(of_file(v) ? &r->kinds.file : &r->kinds.shmem) += u.pss - u.pss_anon;
 	r->locked += v->flags & VM_LOCKED ? u.pss : 0;
 	return 0;
 }

@@ -60,6 +60,9 @@ struct ipc_row {
 };
 /* The object in the first used slot >= *slot; *slot becomes that behind it. Process ids as pidns counts. False: there is none. */
 bool ipc_row(struct ipc_namespace *ns, enum ipc_kind kind, u32 *slot, const struct pid_namespace *pidns, struct ipc_row *out);
+struct file;
+/* Is f the file behind a mapping of a System V segment? */
+bool shm_is_file(const struct file *f);
 /* May current change the namespace's settings under /proc/sys? 0 or -EACCES. */
 int ipc_may_set(const struct ipc_namespace *ns);
 /* Boot: the first namespace's tables and file systems. */

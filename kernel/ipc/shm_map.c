@@ -73,6 +73,8 @@ static void settle(struct shm_attach *a)
 
 static struct shm_segment *segment_of(const struct vma *v) { return v->file && v->file->ops == &shm_file_ops ? v->file->inode->private : NULL; }
 
+bool shm_is_file(const struct file *f) { return f->ops == &shm_file_ops; }
+
 void hook_shm_changed(struct mm *mm)
 {
 	const struct vma *v;
@@ -164,6 +166,7 @@ static int begin_attach(struct ipc_namespace *ns, s32 id, u32 want, struct shm_s
 		*out = shm_of(h);
 		atomic_inc(&(*out)->refs);
 		(*out)->attached++;
+		(*out)->path.dentry->inode->ino = (u64)h->id; /* /proc/PID/maps shows it */
 	}
 	spin_unlock(&shm_lock);
 	return err;

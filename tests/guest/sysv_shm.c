@@ -226,7 +226,8 @@ static void info(void)
 	char want[40];
 	snprintf(want, sizeof(want), "/SYSV%08x (deleted)", 0);
 	for (found = 0; fgets(line, sizeof(line), f);)
-		found |= strstr(line, want) != NULL && strtoul(line, NULL, 16) == (unsigned long)p && strstr(line, "rw-s");
+		found |= strstr(line, want) != NULL && strtol(strchr(strchr(line, ':') + 1, ' '), NULL, 10) == id &&
+				 strtoul(line, NULL, 16) == (unsigned long)p && strstr(line, "rw-s");
 	fclose(f);
 	CHECK(found);
 	drop(id);
