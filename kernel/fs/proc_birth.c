@@ -47,7 +47,11 @@ static void put_birth(struct text *t, const struct task *task)
 	const struct birth_record *b = &task->birth;
 	const char *name;
 
-	text_printf(t, "creator:\t%d (%s)\ncall:\t%s\nflags:\t", b->creator_tid, b->creator_comm, call_name(b->call));
+	if (b->call == BIRTH_BOOT) /* process 0 was never made, it was there */
+		text_puts(t, "creator:\tnone\n");
+	else
+		text_printf(t, "creator:\t%d (%s)\n", b->creator_tid, b->creator_comm);
+	text_printf(t, "call:\t%s\nflags:\t", call_name(b->call));
 	put_flags(t, b->flags);
 	text_printf(t, "\nexit_signal:\t%d\n", b->exit_signal);
 	text_printf(t, "start:\t%llu.%09llu\ntotal:\t%llu ns\n", (ull)(b->start / NSEC_PER_SEC), (ull)(b->start % NSEC_PER_SEC), (ull)b->total_ns);

@@ -86,7 +86,7 @@ static int show_threads_max(struct text *t, const struct proc_node *n) { text_pr
 static int store_threads_max(const struct proc_node *n, char *buf, size_t len)
 {
 	u64 v;
-	if (parse(buf, &v) || v < 1 || v > 0x7fffffff)
+	if (parse(buf, &v) || v < 1 || v > 0x3fffffff) /* as many as a futex word can name */
 		return -EINVAL;
 	WRITE_ONCE(max_threads, (u32)v);
 	return 0;

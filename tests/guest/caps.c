@@ -226,6 +226,35 @@ static void process_limit(void)
 	});
 }
 
+/* The machine's limit knows no privilege. Elsewhere than on Pando it would hit everybody else. */
+static void threads_max(void)
+{
+	if (access("/proc/pando", R_OK))
+		check_skip("needs a machine of its own");
+	char buf[64] = "", old[20] = "";
+	int alive, fd = open("/proc/loadavg", O_RDONLY), max = open("/proc/sys/kernel/threads-max", O_RDWR);
+	CHECK(read(fd, buf, sizeof(buf) - 1) > 0 && sscanf(strchr(buf, '/'), "/%d", &alive) == 1 && read(max, old, sizeof(old) - 1) > 0);
+	CHECK_ERR(pwrite(max, "0\n", 2, 0), EINVAL);
+	CHECK_ERR(pwrite(max, "1073741824\n", 11, 0), EINVAL);
+	snprintf(buf, sizeof(buf), "%d\n", alive + 1);
+	CHECK(pwrite(max, buf, strlen(buf), 0) == (ssize_t)strlen(buf));
+	pid_t a = fork(), b;
+	if (!a)
+		pause();
+	b = fork();
+	int err = errno;
+	if (!b)
+		_exit(0);
+	CHECK(pwrite(max, old, strlen(old), 0) == (ssize_t)strlen(old));
+	CHECK(a > 0 && b == -1 && err == EAGAIN);
+	kill(a, SIGKILL);
+	CHECK(KILLED(reap(a), SIGKILL));
+	a = fork();
+	if (!a)
+		_exit(0);
+	CHECK(EXITED(reap(a), 0));
+}
+
 static void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
@@ -379,5 +408,5 @@ static void group_signals_and_forks(void)
 	}
 }
 
-CASES(CASE(headers), CASE(capset_rules), CASE(setuid_family), CASE(ambient_set), CASE(process_options), CASE(process_limit), CASE(namespace_counts),
-	CASE(next_pid), CASE(check_order), CASE(group_signals_and_forks))
+CASES(CASE(headers), CASE(capset_rules), CASE(setuid_family), CASE(ambient_set), CASE(process_options), CASE(process_limit), CASE(threads_max),
+	CASE(namespace_counts), CASE(next_pid), CASE(check_order), CASE(group_signals_and_forks))
