@@ -24,7 +24,7 @@
 #define MARK_MAX 1024u
 #define COMMAND_MAX 256u
 
-DEFINE_MUTEX(tracefs_lock, RANK_TRUNCATE); /* readers, what is enabled, names */
+DEFINE_MUTEX(tracefs_lock, RANK_TRACEFS); /* readers, what is enabled, names */
 static u32 enabled; /* tracefs_lock: bit per text event */
 static bool tracing_on = true; /* tracefs_lock */
 static bool have_rings; /* tracefs_lock */

@@ -17,7 +17,7 @@ in_guest 'trace-cmd start -e sched -e pando:reap && /bin/busybox true; trace-cmd
 	grep -q 'sched_process_exec: filename=/bin/busybox pid=' "$work/show" && ok tracefs-show || not_ok tracefs-show "$(one_line <"$work/err")"
 
 # The script's own count of what it made, against what the recording says.
-in_guest 'cd /tmp; exec 3>&1 >&2; trace-cmd record --nosplice -e sched -e task -e pando -o x.dat \
+in_guest 'cd /tmp; exec 3>&1 >&2; trace-cmd record -e sched -e task -e pando -o x.dat \
 	sh -c "i=0; while [ \$i -lt 50 ]; do /bin/busybox true; i=\$((i + 1)); done; echo mark >/sys/kernel/tracing/trace_marker" && cat x.dat >&3' >"$work/x.dat" 2>"$work/err"
 if trace-cmd report "$work/x.dat" >"$work/report" 2>"$work/err2"; then ok tracefs-report; else not_ok tracefs-report "$(cat "$work/err" "$work/err2" | one_line)"; fi
 count() { grep -c "$1" "$work/report" || true; }
