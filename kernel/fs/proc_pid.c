@@ -308,6 +308,35 @@ static int show_wchan(struct text *t, const struct proc_node *n)
 	text_puts(t, name);
 	return 0;
 }
+/* The registers with which a task that sleeps (or asks for its own) entered the kernel. false: it runs, or did meanwhile. */
+static bool sleeping_regs(struct task *task, struct regs *out)
+{
+	u64 switches = READ_ONCE(task->se.nvcsw);
+	if (task == current) {
+		*out = *current_regs();
+		return true;
+	}
+	if (READ_ONCE(task->state) == TASK_RUNNING || READ_ONCE(task->se.on_cpu) || task->exit_state || !READ_ONCE(task->arch.kstack))
+		return false;
+	smp_mb();
+	*out = *arch_user_regs(&task->arch);
+	smp_mb();
+	return READ_ONCE(task->state) != TASK_RUNNING && READ_ONCE(task->se.nvcsw) == switches && READ_ONCE(task->arch.kstack);
+}
+/* The call it is blocked in, with its arguments, sp and ip. */
+static int show_syscall(struct text *t, const struct proc_node *n)
+{
+	struct regs r = { .orig_ax = ~0UL };
+	if (!(n->task->pf & PF_KTHREAD) && !sleeping_regs(n->task, &r)) {
+		text_puts(t, "running\n");
+		return 0;
+	}
+	text_printf(t, "%d", (s32)r.orig_ax);
+	if ((s32)r.orig_ax >= 0)
+		text_printf(t, " 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx", (unsigned long long)r.di, (unsigned long long)r.si, (unsigned long long)r.dx, (unsigned long long)r.r10, (unsigned long long)r.r8, (unsigned long long)r.r9);
+	text_printf(t, " 0x%llx 0x%llx\n", (unsigned long long)r.sp, (unsigned long long)r.ip);
+	return 0;
+}
 static int show_personality(struct text *t, const struct proc_node *n) { text_printf(t, "%08x\n", n->task->personality); return 0; }
 static int show_cgroup(struct text *t, const struct proc_node *n)
 {
@@ -363,7 +392,7 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		PROC_TEXT("oom_score", 0444, show_oom_score),                                                                                            \
 		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj },                                       \
 		{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter },                             \
-		PROC_TEXT("wchan", 0444, show_wchan), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
+		PROC_TEXT("wchan", 0444, show_wchan), SECRET("syscall", 0400, show_syscall), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
 		PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login),         \
 		ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                          \
 		{ .name = "setgroups", .mode = S_IFREG | 0644, .show = proc_show_setgroups, .store_as = proc_store_setgroups,                            \

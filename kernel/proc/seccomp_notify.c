@@ -300,6 +300,9 @@ static long send_fd(struct seccomp_filter *f, u64 id, struct add_fd *a)
 	err = wait_event_interruptible(a->wait, READ_ONCE(a->done));
 	spin_lock(&f->lock);
 	if (err && !a->taken && !a->done) {
+		/* On the list still, so its notification is there: it waits for another answer. */
+		if (a->answers)
+			find(f, id)->state = NOTIFY_SENT;
 		list_del(&a->node);
 		spin_unlock(&f->lock);
 		return err;
@@ -336,7 +339,8 @@ static long add_fd(struct seccomp_filter *f, uaddr_t in, u64 size)
 	return r;
 }
 
-#define IOC_NR_SIZE(cmd, size) (((cmd) & ~0x3fff0000u) | (u32)(size) << 16)
+/* Without size and direction. */
+#define IOC_NAME(cmd) ((cmd) & 0xffffu)
 static long listener_ioctl(struct file *file, u32 cmd, u64 arg)
 {
 	struct seccomp_filter *f = file->private;
@@ -352,7 +356,7 @@ static long listener_ioctl(struct file *file, u32 cmd, u64 arg)
 		return set_flags(f, arg);
 	default:
 		/* This one may have grown. */
-		if (IOC_NR_SIZE(cmd, 0) == IOC_NR_SIZE(SECCOMP_IOCTL_NOTIF_ADDFD, 0))
+		if (IOC_NAME(cmd) == IOC_NAME(SECCOMP_IOCTL_NOTIF_ADDFD))
 			return add_fd(f, arg, cmd >> 16 & 0x3fff);
 		return -EINVAL;
 	}
