@@ -1,7 +1,7 @@
 # stress-ng's classes about processes, each a moment, with --verify. A class that is not built in, or whose system call is refused, is skipped.
-classes=${*:-"affinity brk clone context daemon dekker dnotify dup epoll eventfd exec exit-group fault fd-fork fifo flock fork forkheavy fpunch fstat futex getrandom inotify
-	itimer kill locka lockf lockofd madvise membarrier memfd mmap mmapaddr mmapfork mprotect mremap msync nanosleep nice null open pidfd pipe poll procfs pthread ptrace pty
-	schedpolicy seek sem sendfile session set shm shm-sysv sigabrt sigchld sigfd sigfpe sigio signal signest sigpending sigpipe sigq sigrt sigsegv sigsuspend sigtrap
+classes=${*:-"affinity brk cap clone context daemon dekker dnotify dup epoll eventfd exec exit-group fault fd-fork fifo flock fork forkheavy fpunch fstat futex getrandom inotify
+	itimer kcmp kill locka lockf lockofd madvise membarrier memfd mmap mmapaddr mmapfork mprotect mq mremap msg msync nanosleep nice null open pidfd pipe poll prctl procfs pthread ptrace pty
+	schedpolicy seek sem sem-sysv sendfile session set shm shm-sysv sigabrt sigchld sigfd sigfpe sigio signal signest sigpending sigpipe sigq sigrt sigsegv sigsuspend sigtrap
 	sleep sock sockpair spawn splice switch sysinfo tee timer timerfd tmpfs touch uprobe userfaultfd utime vfork vforkmany vm wait yield zombie"}
 mkdir -p /tmp/stress
 for c in $classes; do
