@@ -37,6 +37,8 @@ END {
 		printf "%s %s: %s here%s\n", why == "" ? "not ok" : "known ", worse[k], (worse[k] in here) ? here[worse[k]] : "missing", why == "" ? "" : ": " why | sorted
 	}
 	close(sorted)
+	for (c in here) ran += here[c] != "skip"
+	if (!ran) { print "not ok: no case ran here"; unknown++ }
 	if (better) printf "%d cases pass here and not on Linux\n", better
 	if (unknown) printf "what they said: %s.pando.log, %s.peer.log\n", logs, logs
 	exit unknown > 0

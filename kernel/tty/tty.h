@@ -39,6 +39,7 @@ struct tty {
 
 	struct spinlock lock;       /* RANK_LDISC; never taken by interrupt handlers */
 	struct ldisc ld;            /* lock */
+	struct termios locked;      /* lock: bits and characters that keep their value (TIOCSLCKTRMIOS) */
 	u8 *out;                    /* constant: ring of TTY_OUT_SIZE bytes */
 	u32 out_head, out_tail;     /* lock; grow only */
 	u32 out_reserved;           /* lock: room that a writer has been promised */

@@ -31,6 +31,41 @@ static void fix_speeds(struct ktermios *t)
 	t->c_ispeed = in ? speed_of(in, t->c_ispeed) : t->c_ospeed;
 }
 
+/* Locked bits, and the places of locked characters, stay as they are. => tty->lock */
+static void keep_locked(const struct tty *tty, struct ktermios *t)
+{
+	const struct ktermios *old = &tty->ld.t;
+	const struct termios *l = &tty->locked;
+	t->c_iflag = (old->c_iflag & l->c_iflag) | (t->c_iflag & ~l->c_iflag);
+	t->c_oflag = (old->c_oflag & l->c_oflag) | (t->c_oflag & ~l->c_oflag);
+	t->c_cflag = (old->c_cflag & l->c_cflag) | (t->c_cflag & ~l->c_cflag);
+	t->c_lflag = (old->c_lflag & l->c_lflag) | (t->c_lflag & ~l->c_lflag);
+	t->c_line = l->c_line ? old->c_line : t->c_line;
+	for (u32 k = 0; k < NCCS; k++)
+		t->c_cc[k] = l->c_cc[k] ? old->c_cc[k] : t->c_cc[k];
+}
+
+static long get_locked(struct tty *tty, uaddr_t arg)
+{
+	spin_lock(&tty->lock);
+	struct termios l = tty->locked;
+	spin_unlock(&tty->lock);
+	return copy_to_user(arg, &l, sizeof(l));
+}
+
+static long set_locked(struct tty *tty, uaddr_t arg)
+{
+	struct termios l;
+	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (copy_from_user(&l, arg, sizeof(l)))
+		return -EFAULT;
+	spin_lock(&tty->lock);
+	tty->locked = l;
+	spin_unlock(&tty->lock);
+	return 0;
+}
+
 /* --- settings --------------------------------------------------------------------------------------------------------------------------- */
 void tty_set_termios(struct tty *tty, const struct ktermios *new)
 {
@@ -42,6 +77,7 @@ void tty_set_termios(struct tty *tty, const struct ktermios *new)
 		t.c_cflag |= CS8 | CREAD;
 	}
 	spin_lock(&tty->lock);
+	keep_locked(tty, &t);
 	const struct ktermios *old = &tty->ld.t;
 	bool was = (old->c_iflag & IXON) && old->c_cc[VSTOP] == 023 && old->c_cc[VSTART] == 021;
 	bool is = (t.c_iflag & IXON) && t.c_cc[VSTOP] == 023 && t.c_cc[VSTART] == 021;
@@ -109,7 +145,9 @@ static long set_termios(struct tty *tty, uaddr_t arg, bool two, int opt)
 static long get_termio(struct tty *tty, uaddr_t arg)
 {
 	struct ktermios t = current_termios(tty);
-	struct termio o = { .c_iflag = (u16)t.c_iflag, .c_oflag = (u16)t.c_oflag, .c_cflag = (u16)t.c_cflag, .c_lflag = (u16)t.c_lflag, .c_line = t.c_line };
+	struct termio o = {
+		.c_iflag = (u16)t.c_iflag, .c_oflag = (u16)t.c_oflag, .c_cflag = (u16)t.c_cflag, .c_lflag = (u16)t.c_lflag, .c_line = t.c_line
+	};
 	memcpy(o.c_cc, t.c_cc, NCC);
 	return copy_to_user(arg, &o, sizeof(o));
 }
@@ -220,7 +258,7 @@ static long queue_ioctl(struct tty *tty, u32 cmd, u64 arg, bool master)
 		return r ? r : flush(tty, arg, master);
 	case TCXONC:
 		return flow(tty, arg);
-	case TCSBRK:  /* a break cannot be sent; what remains is waiting for the output */
+	case TCSBRK: /* a break cannot be sent; what remains is waiting for the output */
 	case TCSBRKP:
 		r = tty_check_background(tty, SIGTTOU);
 		return r ? r : drain(tty);
@@ -251,6 +289,10 @@ static long termios_ioctl(struct tty *tty, u32 cmd, u64 arg)
 	case TCSETSW2:
 	case TCSETSF2:
 		return set_termios(tty, arg, true, cmd == TCSETS2 ? SET_NOW : cmd == TCSETSW2 ? SET_WAIT : SET_WAIT | SET_FLUSH);
+	case TIOCGLCKTRMIOS:
+		return get_locked(tty, arg);
+	case TIOCSLCKTRMIOS:
+		return set_locked(tty, arg);
 	case TCGETA:
 		return get_termio(tty, arg);
 	case TCSETA:

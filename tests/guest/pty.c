@@ -81,7 +81,8 @@ static void end_of_file(void)
 static void erases(void)
 {
 	open_pair();
-	say(master, "abx\x7f" "c\n");
+	say(master, "abx\x7f"
+				"c\n");
 	CHECK(hears(slave, "abc\n"));
 	CHECK(hears(master, "abx\b \bc\r\n"));
 }
@@ -200,7 +201,8 @@ static void window_size(void)
 		CHECK(ioctl(slave, TIOCGWINSZ, &r) == 0 && r.ws_row == 24 && r.ws_col == 80);
 		got = 0;
 		CHECK(ioctl(slave, TIOCSWINSZ, &w) == 0 && got == 0);
-	}), 0));
+	}),
+		0));
 }
 static void signal_key(void)
 {
@@ -213,7 +215,8 @@ static void signal_key(void)
 			msleep(1);
 		CHECK(got == SIGINT);
 		CHECK(hears(master, "^C"));
-	}), 0));
+	}),
+		0));
 }
 static void controlling_terminal(void)
 {
@@ -234,12 +237,14 @@ static void controlling_terminal(void)
 			CHECK(setsid() > 0);
 			CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
 			CHECK_ERR(ioctl(slave, TIOCSCTTY, 0), EPERM);
-		}), 0));
+		}),
+			0));
 		on(SIGHUP);
 		CHECK(ioctl(t, TIOCNOTTY) == 0);
 		CHECK(got == SIGHUP);
 		CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
-	}), 0));
+	}),
+		0));
 }
 static void background(void)
 {
@@ -266,7 +271,8 @@ static void background(void)
 		CHECK_ERR(tcsetpgrp(slave, 999999), ESRCH);
 		pid_t minus = -1;
 		CHECK_ERR(ioctl(slave, TIOCSPGRP, &minus), EINVAL);
-	}), 0));
+	}),
+		0));
 }
 static void stopped_write(void)
 {
@@ -294,7 +300,8 @@ static void stopped_write(void)
 			_exit(write(slave, "z", 1) == 1 ? 0 : 1);
 		}
 		CHECK(EXITED(reap(p), 0));
-	}), 0));
+	}),
+		0));
 }
 static void leader_exits(void)
 {
@@ -356,6 +363,32 @@ static void long_line(void)
 	CHECK(read(slave, back, sizeof(back)) == 4096 && back[4095] == '\n');
 }
 
-CASES(CASE(locked_until_unlocked), CASE(canonical_line), CASE(end_of_file), CASE(erases), CASE(nonblocking), CASE(min_and_time), CASE(counts),
-      CASE(closed_slave), CASE(closed_master), CASE(packet_mode), CASE(window_size), CASE(signal_key), CASE(controlling_terminal), CASE(background),
-      CASE(stopped_write), CASE(leader_exits), CASE(hangup_tells_leader), CASE(long_line))
+/* Bits that are locked keep their value whoever sets them. */
+static void locked_bits(void)
+{
+	struct termios t, lock, got_back;
+	open_pair();
+	CHECK(ioctl(slave, TIOCGLCKTRMIOS, &lock) == 0 && lock.c_lflag == 0 && lock.c_iflag == 0);
+	CHECK(tcgetattr(slave, &t) == 0 && (t.c_lflag & ECHO) && (t.c_iflag & ICRNL));
+	memset(&lock, 0, sizeof(lock));
+	lock.c_lflag = ECHO;
+	lock.c_cc[VINTR] = 1;
+	CHECK(ioctl(slave, TIOCSLCKTRMIOS, &lock) == 0);
+	t.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	t.c_iflag &= ~(tcflag_t)ICRNL;
+	cc_t intr = t.c_cc[VINTR];
+	t.c_cc[VINTR] = 'x';
+	t.c_cc[VQUIT] = 'y';
+	CHECK(tcsetattr(slave, TCSANOW, &t) == 0 && tcgetattr(slave, &got_back) == 0);
+	CHECK((got_back.c_lflag & ECHO) && !(got_back.c_lflag & ISIG) && !(got_back.c_iflag & ICRNL));
+	CHECK(got_back.c_cc[VINTR] == intr && got_back.c_cc[VQUIT] == 'y');
+	CHECK_ERR(ioctl(slave, TIOCGLCKTRMIOS, 0), EFAULT);
+	if (getuid() == 0) {
+		CHECK(setuid(65534) == 0);
+		CHECK_ERR(ioctl(slave, TIOCSLCKTRMIOS, &lock), EPERM);
+	}
+}
+
+CASES(CASE(locked_until_unlocked), CASE(locked_bits), CASE(canonical_line), CASE(end_of_file), CASE(erases), CASE(nonblocking), CASE(min_and_time),
+	CASE(counts), CASE(closed_slave), CASE(closed_master), CASE(packet_mode), CASE(window_size), CASE(signal_key), CASE(controlling_terminal),
+	CASE(background), CASE(stopped_write), CASE(leader_exits), CASE(hangup_tells_leader), CASE(long_line))

@@ -1,4 +1,5 @@
 # BusyBox's testsuite from its source package, on the image's busybox. Its lines are "PASS: name", "FAIL: name", "SKIPPED: name", "UNTESTED: name".
+command -v busybox >/dev/null || { echo 'the image has no busybox' >&2; exit 1; }
 tar -C /tmp -xf /suite-source/busybox.tar
 cd /tmp/busybox*/testsuite || exit 1
 cp "$(command -v busybox)" ../busybox
