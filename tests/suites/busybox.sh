@@ -4,4 +4,4 @@ tar -C /tmp -xf /suite-source/busybox.tar
 cd /tmp/busybox*/testsuite || exit 1
 cp "$(command -v busybox)" ../busybox
 bindir=$(cd .. && pwd) SKIP_KNOWN_BUGS=1 timeout "${SUITE_SECONDS:-1500}" ./runtest ${*:+"$@"} 2>>/out/busybox.log | tee -a /out/busybox.log |
-	sed -n 's/ /_/g; s/^PASS:_/case pass /p; s/^FAIL:_/case fail /p; s/^SKIPPED:_/case skip /p; s/^UNTESTED:_/case skip /p'
+	sed -un 's/ /_/g; s/^PASS:_/case pass /p; s/^FAIL:_/case fail /p; s/^SKIPPED:_/case skip /p; s/^UNTESTED:_/case skip /p'
