@@ -174,7 +174,7 @@ int proc_show_statm(struct text *t, const struct proc_node *n)
 /* --- status ----------------------------------------------------------------------------------------------------------------------------- */
 static void kib(struct text *t, const char *name, u64 pages) { text_printf(t, "%s:\t%8llu kB\n", name, (ull)pages << (PAGE_SHIFT - 10)); }
 
-static void put_memory(struct text *t, struct mm *mm)
+static void put_memory(struct text *t, struct mm *mm, bool dumping)
 {
 	struct mm_split r;
 	mm_sample_hiwater(mm);
@@ -196,7 +196,7 @@ static void put_memory(struct text *t, struct mm *mm)
 	kib(t, "VmLib", r.exec - min(exe, r.exec));
 	kib(t, "VmPTE", rss / 512 + 3);
 	kib(t, "VmSwap", 0);
-	text_puts(t, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
+	text_printf(t, "HugetlbPages:\t       0 kB\nCoreDumping:\t%d\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n", dumping);
 }
 
 static void put_cred(struct text *t, struct task *task)
@@ -300,7 +300,7 @@ int proc_show_status(struct text *t, const struct proc_node *n)
 	take_snapshot(task, n->ns, &s, false);
 	put_names(t, n, task, &s);
 	if (mm) {
-		put_memory(t, mm);
+		put_memory(t, mm, READ_ONCE(task->signal->core) != NULL);
 		mm_put_user(mm);
 	}
 	text_printf(t, "Threads:\t%u\nSigQ:\t%lld/%llu\n", s.threads, c && c->user ? (long long)atomic64_read(&c->user->used[USERNS_SIGPENDING]) : 0,

@@ -281,6 +281,7 @@ long kernel_clone(struct kernel_clone_args *a)
 	struct clone_caller caller = {
 		.unkillable = current->signal->flags & SIGNAL_UNKILLABLE,
 		.foreign_children = current->nsproxy->pid != current_pid_ns(),
+		.has_io = current->io,
 		.has_mm = current->mm && !a->kthread,
 		.autoreap = current->signal->autoreap,
 		.admin = unlikely(a->flags & CLONE_PIDFD_AUTOKILL) && ns_capable(current_user_ns(), CAP_SYS_ADMIN),

@@ -164,7 +164,7 @@ int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller
 		[BSTEP_SIGNAL] = f & CLONE_THREAD ? STEP_SHARE : STEP_FRESH,
 		[BSTEP_MM] = !c->has_mm ? STEP_NONE : f & CLONE_VM ? STEP_SHARE : STEP_COPY,
 		[BSTEP_NAMESPACES] = f & NAMESPACE_FLAGS ? STEP_FRESH : STEP_SHARE,
-		[BSTEP_IO] = f & CLONE_IO ? STEP_SHARE : STEP_NONE,
+		[BSTEP_IO] = f & CLONE_IO ? STEP_SHARE : c->has_io ? STEP_COPY : STEP_NONE,
 		[BSTEP_THREAD] = a->fn ? STEP_FRESH : STEP_COPY,
 		[BSTEP_PID] = STEP_FRESH,
 		[BSTEP_PIDFD] = f & CLONE_PIDFD ? STEP_FRESH : STEP_NONE,

@@ -49,6 +49,7 @@ void decode_kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 f
 struct clone_caller {
 	bool unkillable;    /* its process has SIGNAL_UNKILLABLE: an init */
 	bool foreign_children; /* its children go to another pid namespace than its own */
+	bool has_io;            /* an I/O context, whose priority is inherited */
 	bool has_mm;
 	bool autoreap;      /* it was born with CLONE_AUTOREAP */
 	bool admin;         /* has CAP_SYS_ADMIN in its user namespace; asked for CLONE_PIDFD_AUTOKILL alone */

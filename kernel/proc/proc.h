@@ -203,6 +203,12 @@ void hook_machine_down(void);
 /* --- random numbers: defined by the fs room (random.c) --- */
 void hook_random_bytes(void *buf, size_t n);
 
+/* --- I/O contexts: ioprio.c --- */
+struct io_context;
+/* A newborn's context: its creator's own, or a copy of what matters. 0 or -ENOMEM. */
+int io_context_fork(struct io_context *from, bool share, struct io_context **out);
+void io_context_put(struct io_context *c);
+
 /* --- pidfds: pidfd.c ------------------------------------------------------------------------------------------------------------------- */
 /* The pid behind a pidfd of current, with a reference; *flags = the file's O_* flags (PIDFD_THREAD is O_EXCL). 0 or -EBADF. */
 int pidfd_get_pid(int fd, struct pid **out, u32 *flags);

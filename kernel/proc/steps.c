@@ -12,7 +12,7 @@
  *   signal      CLONE_THREAD      fresh                       free
  *   mm          CLONE_VM          copy on write               exit
  *   namespaces  -                 same set / fresh members    exit last (what leaves before may look through them)
- *   io          CLONE_IO          none                        -         (no I/O contexts exist: nothing to share or copy)
+ *   io          CLONE_IO          copied, if there is one     exit
  *   thread      -                 registers, FPU / start fn   -         (the stack goes when the scheduler is done with it)
  *   pid         -                 fresh number                (publish and unpublish, under tasklist_lock)
  *   pidfd       -                 fresh descriptor            -
@@ -92,7 +92,20 @@ static void put_semundo(struct task *t, struct birth *b)
 
 /* --- what has nothing behind it yet ----------------------------------------------------------------------------------------------------- */
 
-static int copy_io(struct task *child, struct birth *b) { return 0; }
+static int copy_io(struct task *child, struct birth *b)
+{
+	return io_context_fork(current->io, b->plan.mode[BSTEP_IO] == STEP_SHARE, &child->io);
+}
+static void put_io(struct task *t, struct birth *b)
+{
+	if (likely(!t->io))
+		return;
+	spin_lock(&t->alloc_lock);
+	struct io_context *io = t->io;
+	t->io = NULL;
+	spin_unlock(&t->alloc_lock);
+	io_context_put(io);
+}
 
 /* --- files, fs -------------------------------------------------------------------------------------------------------------------------- */
 
@@ -437,7 +450,7 @@ const struct birth_row birth_steps[BSTEP_COUNT] = {
 	[BSTEP_SIGNAL] = { "signal", copy_signal, put_signal, AT_FREE },
 	[BSTEP_MM] = { "mm", copy_mm, put_mm, AT_EXIT },
 	[BSTEP_NAMESPACES] = { "namespaces", copy_namespaces, put_namespaces, AT_EXIT_LAST },
-	[BSTEP_IO] = { "io", copy_io, NULL, 0 },
+	[BSTEP_IO] = { "io", copy_io, put_io, AT_EXIT },
 	[BSTEP_THREAD] = { "thread", copy_thread, NULL, 0 },
 	[BSTEP_PID] = { "pid", copy_pid, put_pid, 0 },
 	[BSTEP_PIDFD] = { "pidfd", copy_pidfd, put_pidfd, 0 },

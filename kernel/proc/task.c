@@ -130,6 +130,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->vfork_done = NULL;
 	list_init(&t->pi_owned);
 	t->pi_waiting = NULL;
+	t->io = NULL;
 	t->pi_gone = false;
 	t->rseq = 0;
 	t->robust_list = 0;

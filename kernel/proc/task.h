@@ -183,6 +183,7 @@ struct task {
 	uaddr_t set_child_tid, clear_child_tid; /* o */
 	uaddr_t robust_list; u64 robust_len;    /* o */
 	struct list_head pi_owned;   /* futex_pi.c: contended PI locks it owns */
+	struct io_context *io;       /* A: ioprio.c; NULL = none */
 	struct pi_wait *pi_waiting;  /* futex_pi.c: its place in a PI lock's queue, or NULL */
 	bool pi_gone;                /* futex_pi.c: it has let go of its locks for good (or until its exec is over) */
 	uaddr_t rseq; u32 rseq_len, rseq_sig; /* o: the registered area, 0 = none */
