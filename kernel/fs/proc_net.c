@@ -50,7 +50,7 @@ static bool put_socket(struct unix_socket *s, void *arg)
 static int show_unix(struct text *t, const struct proc_node *n)
 {
 	struct nsproxy *p = task_nsproxy(n->task);
-	text_puts(t, "Num               RefCount Protocol Flags    Type St Inode Path\n");
+	text_puts(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	if (p)
 		unix_for_each(p->net, put_socket, t);
 	nsproxy_put(p);

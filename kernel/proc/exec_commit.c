@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "proc/exec.h"
 #include "proc/internal.h"
+#include "proc/ns.h"
 #include "proc/ptrace.h"
 #include "proc/rseq.h"
 #include "proc/trace_points.h"
@@ -268,6 +269,8 @@ int exec_commit(struct exec *e)
 		err = fdtable_unshare_exec();
 	if (!err)
 		err = unshare_sighand();
+	if (!err)
+		err = nsproxy_exec(e->mm);
 	if (err)
 		return err;
 	/* committed: nothing below can fail, but for the descriptor that binfmt_misc hands over */

@@ -42,6 +42,10 @@ int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *f
 void nsproxy_put(struct nsproxy *p);
 /* Gives current another set (takes over the reference; NULL at exit) and drops the old one. */
 void nsproxy_switch(struct nsproxy *p);
+/* The time namespace for children becomes p's own. => p is nobody's yet; mm (may be NULL) as for time_ns_enter(). 0 or -ENOMEM */
+int nsproxy_enter_time(struct nsproxy *p, struct mm *mm);
+/* execve with this new memory: current enters the time namespace that it has for its children. 0 or -ENOMEM. */
+int nsproxy_exec(struct mm *mm);
 /* t's set with a reference; NULL once it has exited. */
 struct nsproxy *task_nsproxy(struct task *t);
 /* The set's member of a kind. */

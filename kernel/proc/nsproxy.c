@@ -81,6 +81,32 @@ int nsproxy_create(u64 flags, struct user_namespace *owner, struct fs_context *f
 	return 0;
 }
 
+int nsproxy_enter_time(struct nsproxy *p, struct mm *mm)
+{
+	if (likely(p->time == p->time_for_children))
+		return 0;
+	ns_get(&p->time_for_children->common);
+	ns_put(&p->time->common);
+	p->time = p->time_for_children;
+	return time_ns_enter(p->time, mm);
+}
+
+int nsproxy_exec(struct mm *mm)
+{
+	struct nsproxy *old = current->nsproxy, *p;
+	if (likely(old->time == old->time_for_children))
+		return 0;
+	int err = nsproxy_create(0, current_user_ns(), current->fs, &p);
+	if (err)
+		return err;
+	err = nsproxy_enter_time(p, mm);
+	if (err)
+		nsproxy_put(p);
+	else
+		nsproxy_switch(p);
+	return err;
+}
+
 void nsproxy_put(struct nsproxy *p)
 {
 	if (!p || !atomic_dec_and_test(&p->refs))

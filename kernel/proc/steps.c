@@ -341,14 +341,10 @@ static int copy_namespaces(struct task *child, struct birth *b)
 	if (err)
 		return err;
 	child->nsproxy = new;
-	if (!(flags & CLONE_VM) && new->time != new->time_for_children) {
-		ns_get(&new->time_for_children->common);
-		ns_put(&new->time->common);
-		new->time = new->time_for_children;
-		err = time_ns_enter(new->time, child->mm);
-		if (err)
-			nsproxy_put(new);
-	}
+	if (!(flags & CLONE_VM))
+		err = nsproxy_enter_time(new, child->mm);
+	if (err)
+		nsproxy_put(new);
 	return err;
 }
 static void put_namespaces(struct task *t, struct birth *b)
