@@ -5,7 +5,7 @@ function begin(part) {
 	else printf "%s%-32s %13s %13s %8s   (%s)\n", (parts++ ? "\n" : ""), part, "Pando", "Linux", "ratio", unit(part)
 }
 function number(v) { return v == "-" ? "null" : v }
-function ratio(a, b) { return a == "-" || b == "-" || b + 0 == 0 ? "-" : sprintf("%.4f", a / b) }
+function ratio(a, b) { return a == "-" || b == "-" || b + 0 == 0 ? "-" : sprintf(a / b < 0.001 ? "%.6f" : "%.4f", a / b) }
 BEGIN { if (as == "json") printf "[" }
 $1 == "about" { next }
 $1 != part { begin(part = $1); rows = 0 }
