@@ -262,6 +262,93 @@ static int show_pids_events_local(struct text *t, struct cgroup *cg)
 	return 0;
 }
 
+/* --- cpu.* ------------------------------------------------------------------------------------------------------------------------------- */
+
+#define USEC 1000UL
+
+/* All CPUs' time for the root; a group's is exact, its split follows the sampled ticks. */
+static void used_time(struct cgroup *cg, const struct sched_group *g, u64 *user, u64 *system)
+{
+	*user = *system = 0;
+	if (!cg->parent) {
+		for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+			u64 u, s, idle;
+			sched_cpu_stat(cpu, &u, &s, &idle);
+			*user += u;
+			*system += s;
+		}
+		return;
+	}
+	u64 ticks = g->user_ticks + g->system_ticks;
+	*system = ticks ? g->usage / ticks * g->system_ticks + g->usage % ticks * g->system_ticks / ticks : 0;
+	*user = g->usage - *system;
+}
+
+static int show_cpu_stat(struct text *t, struct cgroup *cg)
+{
+	struct sched_group g;
+	u64 user, system;
+	sched_group_read(&cg->sched, &g);
+	used_time(cg, &g, &user, &system);
+	put_u64(t, "usage_usec", (user + system) / USEC);
+	put_u64(t, "user_usec", user / USEC);
+	put_u64(t, "system_usec", system / USEC);
+	if (cg->parent && (cg->on >> CGC_CPU & 1)) {
+		put_u64(t, "nr_periods", g.nr_periods);
+		put_u64(t, "nr_throttled", g.nr_throttled);
+		put_u64(t, "throttled_usec", g.throttled_ns / USEC);
+	}
+	return 0;
+}
+
+static int show_cpu_weight(struct text *t, struct cgroup *cg)
+{
+	text_printf(t, "%u\n", cg->sched.weight);
+	return 0;
+}
+static int store_cpu_weight(struct cgroup_open *o, char *s)
+{
+	u64 v;
+	int err = str_to_u64(s, 0, &v);
+	if (err)
+		return err;
+	if (v < 1 || v > 10000)
+		return -ERANGE;
+	sched_group_set_weight(&o->cg->sched, (u32)v);
+	return 0;
+}
+
+static int show_cpu_max(struct text *t, struct cgroup *cg)
+{
+	struct sched_group g;
+	sched_group_read(&cg->sched, &g);
+	if (g.quota == GROUP_NO_QUOTA)
+		text_printf(t, "max %lu\n", g.period / USEC);
+	else
+		text_printf(t, "%lu %lu\n", g.quota / USEC, g.period / USEC);
+	return 0;
+}
+/* "QUOTA|max [PERIOD]" in microseconds. */
+static int store_cpu_max(struct cgroup_open *o, char *s)
+{
+	u64 quota, period = o->cg->sched.period / USEC;
+	char *second = strchr(s, ' ');
+	if (second) {
+		*second++ = 0;
+		if (str_to_u64(second, 10, &period))
+			return -EINVAL;
+	}
+	bool max = !strcmp(s, "max");
+	if (!max && str_to_u64(s, 10, &quota))
+		return -EINVAL;
+	/* From 1 ms to 1 s; a quota of a day is as good as none. */
+	if (period < 1000 || period > 1000000 || (!max && (quota < 1000 || quota > 86400UL * 1000000)))
+		return -EINVAL;
+	sched_group_set_quota(&o->cg->sched, max ? GROUP_NO_QUOTA : quota * USEC, period * USEC);
+	cgroup_wake_throttled(o->cg);
+	return 0;
+}
+
 /* --- memory.* ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* => cgroup_mutex not held. What the group has been charged; all zero when the controller has just gone. */
@@ -397,6 +484,7 @@ static int store_oom_group(struct cgroup_open *o, char *s)
 
 #define FILE_(n, f, c, e, r, w) { .name = n, .flags = f, .controller = c, .event = e, .show = r, .store = w }
 #define CORE(n, f, r, w) FILE_(n, f, 0, -1, r, w)
+#define CPU(n, r, w) FILE_("cpu." n, CGF_NOT_ON_ROOT, BIT(CGC_CPU), -1, r, w)
 #define MEMORY(n, e, r, w) FILE_("memory." n, CGF_NOT_ON_ROOT, BIT(CGC_MEMORY), e, r, w)
 #define PIDS(n, e, r, w) FILE_("pids." n, CGF_NOT_ON_ROOT, BIT(CGC_PIDS), e, r, w)
 const struct cgroup_file cgroup_files[] = {
@@ -411,6 +499,9 @@ const struct cgroup_file cgroup_files[] = {
 	CORE("cgroup.stat", 0, show_stat, NULL),
 	CORE("cgroup.freeze", CGF_NOT_ON_ROOT, show_freeze, store_freeze),
 	CORE("cgroup.kill", CGF_NOT_ON_ROOT, NULL, store_kill),
+	CORE("cpu.stat", 0, show_cpu_stat, NULL),
+	CPU("weight", show_cpu_weight, store_cpu_weight),
+	CPU("max", show_cpu_max, store_cpu_max),
 	MEMORY("current", -1, show_memory_current, NULL),
 	MEMORY("peak", -1, show_memory_peak, NULL),
 	MEMORY("high", -1, show_memory_high, store_memory_high),

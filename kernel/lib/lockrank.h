@@ -50,11 +50,12 @@ enum lock_rank {
 	RANK_WAITQ_LEAF, /* wait queues that are woken from inside another wait queue's callback (epoll's own) */
 	RANK_TIMER, /* per-CPU timer tree */
 	RANK_RQ, /* run queue; two by CPU number */
+	RANK_SCHED_GROUP, /* what groups of threads have used and may use */
 	RANK_MEMCG, /* what memory groups have been charged; pages are freed under many locks */
 	RANK_SLAB,
 	RANK_BUDDY,
 	RANK_CONSOLE,
-	RANK_LAST = 63,
+	RANK_LAST = 95,
 };
 
 #endif

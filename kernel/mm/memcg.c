@@ -170,7 +170,7 @@ static enum memcg_kind kind_of(const struct page *p)
 static void note_trouble(struct thread *t, u16 *what, const struct memcg *m)
 {
 	*what = m->id;
-	atomic_or(&t->flags, TIF_NOTIFY);
+	atomic_or(&t->flags, TIF_GROUP);
 }
 
 /* => memcg_lock. The group, m or above, that has no room for n pages. */

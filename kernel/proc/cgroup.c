@@ -196,6 +196,8 @@ static int refresh_controllers(struct cgroup *top)
 	int err = prepare_memory(top);
 	for (struct cgroup *cg = top; cg && !err; cg = cgroup_next(cg, top)) {
 		u8 want = cgroup_control(cg), fresh = want & (u8)~cg->on;
+		if (cg->parent && ((want ^ cg->on) >> CGC_CPU & 1))
+			sched_group_enable(&cg->sched, want >> CGC_CPU & 1);
 		cg->on = want;
 		for (u32 c = 0; c < CGC_COUNT; c++)
 			if (fresh >> c & 1)
@@ -297,6 +299,7 @@ static void init_group(struct cgroup *cg, struct cgroup *parent)
 	cg->level = parent->level + 1;
 	list_init(&cg->children);
 	cg->dom = cg;
+	sched_group_init(&cg->sched, parent->parent ? &parent->sched : NULL);
 	cg->max_descendants = cg->max_depth = NO_MAX;
 	wait_queue_init(&cg->poll);
 	for (u32 i = 0; i < CGE_COUNT; i++)

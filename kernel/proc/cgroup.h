@@ -13,11 +13,12 @@
 #define PANDO_PROC_CGROUP_H
 
 #include "proc/task.h"
+#include "sched/group.h"
 #include "sched/mutex.h"
 #include "vfs/ns.h"
 
 enum cgroup_controller { CGC_CPU, CGC_MEMORY, CGC_PIDS, CGC_COUNT };
-#define CGC_BUILT (BIT(CGC_MEMORY) | BIT(CGC_PIDS))              /* those that there are */
+#define CGC_BUILT (BIT(CGC_CPU) | BIT(CGC_MEMORY) | BIT(CGC_PIDS))              /* those that there are */
 #define CGC_THREADED (BIT(CGC_CPU) | BIT(CGC_PIDS)) /* those that may tell the threads of one process apart */
 extern const char *const cgroup_controller_name[CGC_COUNT];
 
@@ -54,6 +55,7 @@ struct cgroup {
 	bool freezing;                /* C T: here or above */
 	bool frozen;                  /* T: freezing, and everybody in and below it is */
 	u32 nr_frozen;                /* T */
+	struct sched_group sched;     /* the cpu controller; the root's is not used */
 	/* pids */
 	s64 nr_pids;                  /* T: tasks in and below it, zombies included */
 	s64 pids_max, pids_peak;      /* T */
@@ -144,6 +146,9 @@ struct cgroup *cgroup_memory_blocker(void);
 bool cgroup_memory_work(void);
 /* memory.max in pages: 0, -EINTR. Kills until the group fits, or nobody is left. */
 int cgroup_set_memory_max(struct cgroup *cg, u64 pages);
+
+/* After a change of cpu.max: who sleeps for the old one looks at the new one. */
+void cgroup_wake_throttled(struct cgroup *cg);
 
 /* --- cgroup_freeze.c --------------------------------------------------------------------------------------------------------------------- */
 /* => C */

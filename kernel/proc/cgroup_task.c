@@ -78,6 +78,7 @@ void cgroup_follow(struct task *t)
 {
 	const struct cgroup *paying = cgroup_with_memory(t->cgroup);
 	memcg_set(task_thread(t), paying ? paying->memcg : NULL);
+	sched_set_group(task_thread(t), t->cgroup->parent ? &t->cgroup->sched : NULL);
 }
 
 /* --- birth and death --------------------------------------------------------------------------------------------------------------------- */
@@ -143,7 +144,9 @@ void cgroup_exit(struct task *t)
 		cg->nr_frozen--;
 	}
 	uncount_task(cg);
-	memcg_set(task_thread(t), NULL); /* the group may go before the zombie does */
+	/* The group may go before the zombie has run its last. */
+	memcg_set(task_thread(t), NULL);
+	sched_set_group(task_thread(t), NULL);
 	if (cg->freezing)
 		cgroup_update_frozen(cg);
 }
@@ -344,5 +347,18 @@ void cgroup_kill(struct cgroup *cg)
 {
 	spin_lock(&tasklist_lock);
 	cgroup_for_each_task(cg, true, kill_one, NULL);
+	spin_unlock(&tasklist_lock);
+}
+
+static void wake_throttled(struct task *t, void *unused)
+{
+	if (READ_ONCE(t->throttled))
+		wake_up_state(task_thread(t), TASK_UNINTERRUPTIBLE);
+}
+
+void cgroup_wake_throttled(struct cgroup *cg)
+{
+	spin_lock(&tasklist_lock);
+	cgroup_for_each_task(cg, true, wake_throttled, NULL);
 	spin_unlock(&tasklist_lock);
 }

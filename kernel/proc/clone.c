@@ -176,10 +176,13 @@ static int publish(struct task *child, struct birth *b)
 		attach_pid(child, PIDTYPE_PID, pid);
 		nr_threads_total++;
 		total_forks++;
-		if (grouped)
+		if (grouped) {
 			cgroup_fork(child, b->cgroup, b->args->flags);
-		else
-			child->memcg = NULL; /* what was copied may be older than a migration */
+		} else {
+			/* What was copied may be older than a migration. */
+			child->memcg = NULL;
+			child->group = NULL;
+		}
 	}
 	list_del(&b->collector.node);
 	spin_unlock_irqrestore(&me->sighand->lock, flags);

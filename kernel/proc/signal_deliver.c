@@ -15,6 +15,7 @@
 #include "proc/cgroup.h"
 #include "proc/coredump.h"
 #include "proc/ptrace.h"
+#include "sched/group.h"
 #include "proc/rseq.h"
 #include "proc/signal.h"
 #include "proc/trace_points.h"
@@ -342,11 +343,14 @@ static void do_signal(struct regs *regs)
 	restore_saved_sigmask();
 }
 
-/* A limit on memory stood in the way since current was last in user mode. A system call that failed for it is tried again when somebody made room. */
-static void __cold answer_for_memory(struct regs *regs)
+/* A limit of the control group was met since current was last in user mode. A system call that failed for want of memory is tried again when somebody has
+ * made room. */
+static void __cold answer_for_group(struct regs *regs)
 {
+	atomic_and(&current->flags, ~(u32)TIF_GROUP);
 	if (cgroup_memory_work() && in_syscall(regs) && (s64)regs->ax == -ENOMEM)
 		regs->ax = (u64)-ERESTARTNOINTR;
+	sched_throttle();
 }
 
 void hook_exit_to_user(struct regs *regs)
@@ -364,13 +368,12 @@ void hook_exit_to_user(struct regs *regs)
 			schedule();
 		}
 		trace_pace();
-		if (work & TIF_NOTIFY) {
+		if (work & TIF_NOTIFY)
 			task_work_run();
-			if (unlikely(t->memcg_blocked || t->memcg_over_high))
-				answer_for_memory(regs);
-		}
+		if (unlikely(work & TIF_GROUP))
+			answer_for_group(regs);
 		/* Also after mere task work: it may have broken off a system call that is to be restarted. */
-		if (work & (TIF_SIGPENDING | TIF_NOTIFY))
+		if (work & (TIF_SIGPENDING | TIF_NOTIFY | TIF_GROUP))
 			do_signal(regs);
 		if (work & TIF_RSEQ_WORK)
 			rseq_resume(regs);

@@ -97,6 +97,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->arch.dr6 = 0;
 	t->arch.special = 0;
 	t->maj_faults = t->min_faults = 0;
+	t->throttled = false;
 	t->uaccess_disabled = 0;
 	if (DEBUG_BUILD) {
 		t->fail_nth = 0;

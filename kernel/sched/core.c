@@ -23,6 +23,8 @@
 #include "sched/internal.h"
 #include "trace/trace.h"
 
+#define MIN_QUOTA_NS 200000UL /* a timer for less is not worth it */
+
 struct rq run_queues[NR_CPUS];
 
 struct thread *sched_idle_thread(u32 cpu) { return READ_ONCE(run_queues[cpu].idle); }
@@ -62,6 +64,8 @@ void rq_charge(struct rq *rq, u64 now)
 	}
 	se->sum_exec += (u64)delta;
 	rq->untold_ns += (u64)delta;
+	if (unlikely(t->group))
+		group_charge(t, (u64)delta, now);
 	if (likely(se == rq->fair_curr)) {
 		if (fair_charge(rq, (u64)delta) && rq->load)
 			rq_resched(rq);
@@ -70,21 +74,26 @@ void rq_charge(struct rq *rq, u64 now)
 	}
 }
 
-void rq_detach(struct rq *rq, struct thread *t)
+/* In place for who sleeps: the most used of its callers. */
+static inline __attribute__((always_inline)) void detach(struct rq *rq, struct thread *t)
 {
 	struct sched_entity *se = &t->se;
 	se->on_rq = false;
 	rq->nr_running--;
 	if (unlikely(is_rt(se))) {
 		rt_remove(rq, se);
-		return;
+	} else {
+		fair_remember_lag(rq, se);
+		if (se == rq->fair_curr)
+			rq->fair_curr = NULL;
+		else
+			fair_remove(rq, se);
 	}
-	fair_remember_lag(rq, se);
-	if (se == rq->fair_curr)
-		rq->fair_curr = NULL;
-	else
-		fair_remove(rq, se);
+	if (unlikely(t->group))
+		group_leave(t);
 }
+
+void rq_detach(struct rq *rq, struct thread *t) { detach(rq, t); }
 
 /* Notes when the running fair thread's slice is over, if somebody waits for that. Own CPU only. */
 static void arm_slice(struct rq *rq, u64 now)
@@ -94,6 +103,16 @@ static void arm_slice(struct rq *rq, u64 now)
 		return;
 	}
 	rq->slice_at = now + fair_slice_left(rq);
+	timer_need(rq->slice_at);
+}
+
+/* The running thread's groups may run out of quota before somebody else wants the CPU. Own CPU only. */
+static __cold void arm_quota(struct rq *rq, u64 now)
+{
+	u64 left = group_left(rq->curr, now);
+	if (left == ~0UL || now + left >= rq->slice_at)
+		return;
+	rq->slice_at = now + max(left, MIN_QUOTA_NS);
 	timer_need(rq->slice_at);
 }
 
@@ -118,10 +137,12 @@ void rq_attach(struct rq *rq, struct thread *t, u64 now)
 }
 
 /* => lock of t's queue held; t is RUNNING and on no queue */
-static void place_and_attach(struct rq *rq, struct thread *t, enum fair_how how)
+static inline __attribute__((always_inline)) void place_and_attach(struct rq *rq, struct thread *t, enum fair_how how)
 {
 	u64 now = arch_clock_ns();
 	rq_charge(rq, now);
+	if (unlikely(t->group))
+		group_enter(t);
 	if (likely(!is_rt(&t->se)))
 		fair_place(rq, &t->se, how);
 	rq_attach(rq, t, now);
@@ -248,7 +269,7 @@ static void leave_queue(struct rq *rq, struct thread *prev)
 		prev->se.load_sleep = true;
 		rq->load_sleepers++;
 	}
-	rq_detach(rq, prev);
+	detach(rq, prev);
 }
 
 static struct thread *pick_next(struct rq *rq)
@@ -265,6 +286,8 @@ static struct thread *pick_next(struct rq *rq)
 static void change_current(struct rq *rq, struct thread *next, u64 now)
 {
 	if (rq->fair_curr) {
+		if (unlikely(rq->curr->group))
+			group_reweigh(rq->curr);
 		fair_insert(rq, rq->fair_curr);
 		rq->fair_curr = NULL;
 	}
@@ -337,6 +360,8 @@ static void switch_away(bool preempt, s32 move_to)
 			trace_switch(prev, next);
 		change_current(rq, next, now);
 		arm_slice(rq, now);
+		if (unlikely(next->group))
+			arm_quota(rq, now);
 		hook_switch_mm(prev, next);
 		sched_finish_switch(arch_switch(prev, next));
 	} else {
@@ -501,6 +526,8 @@ static void tick(struct rq *rq, u64 now, bool user)
 	*(user ? &rq->user_ns : &rq->system_ns) += rq->untold_ns;
 	rq->untold_ns = 0;
 	user ? t->se.utime_ticks++ : t->se.stime_ticks++;
+	if (unlikely(t->group))
+		group_tick(t, user);
 	if (unlikely(rq->nr_rt))
 		tick_rt(rq, now);
 	spin_unlock(&rq->lock);
@@ -520,6 +547,8 @@ u64 sched_timer(u64 now, bool user)
 			rq->slice_at = ~0UL;
 		else
 			arm_slice(rq, now);
+		if (unlikely(rq->curr->group))
+			arm_quota(rq, now);
 		spin_unlock(&rq->lock);
 	}
 	if (now >= rq->tick_at)

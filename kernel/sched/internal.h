@@ -2,6 +2,7 @@
 #ifndef PANDO_SCHED_INTERNAL_H
 #define PANDO_SCHED_INTERNAL_H
 
+#include "sched/group.h"
 #include "sched/sched.h"
 #include "sched/spinlock.h"
 #include "sched/timer.h"
@@ -94,6 +95,16 @@ void rt_charge(struct rq *rq, struct sched_entity *se, u64 delta, u64 now);
 /* To the end of its list. */
 void rt_rotate(struct rq *rq, struct sched_entity *se);
 bool rt_is_last(const struct rq *rq, const struct sched_entity *se);
+
+/* group.c; lock held. For threads with t->group: about to be queued (sets its weight) / has left / is put back */
+void group_enter(struct thread *t);
+void group_leave(struct thread *t);
+void group_reweigh(struct thread *t);
+/* t ran for delta ns. True: a group of it is out of quota, and t is to sleep before it enters user mode. */
+bool group_charge(struct thread *t, u64 delta, u64 now);
+/* t is about to run: ns until a group of it is out of quota, ~0 = never, or it is already (then t is to sleep). */
+u64 group_left(struct thread *t, u64 now);
+void group_tick(struct thread *t, bool user);
 
 /* balance.c */
 u32 select_cpu_wake(struct thread *t);

@@ -54,11 +54,16 @@ static void set_fields(struct sched_entity *se, u8 policy, u8 rt_prio, s8 nice, 
 struct change {
 	u8 policy, rt_prio, boost;
 	s8 nice;
-	bool reset_on_fork, only_boost;
+	bool reset_on_fork, only_boost, only_group;
+	struct sched_group *group;
 };
-static void apply(struct sched_entity *se, const struct change *c)
+static void apply(struct thread *t, const struct change *c)
 {
-	if (c->only_boost) {
+	struct sched_entity *se = &t->se;
+	if (c->only_group) {
+		t->group = c->group;
+		set_fields(se, se->policy, se->rt_prio, se->nice, se->reset_on_fork);
+	} else if (c->only_boost) {
 		se->boost = c->boost;
 		se->prio = max(se->rt_prio, c->boost);
 	} else {
@@ -77,7 +82,9 @@ static void change_entity(struct thread *t, const struct change *c)
 	rq_charge(rq, now);
 	if (queued)
 		rq_detach(rq, t);
-	apply(se, c);
+	apply(t, c);
+	if (queued && t->group)
+		group_enter(t);
 	if (queued && !is_rt(se))
 		fair_place(rq, se, FAIR_WAKE);
 	if (queued && running) {
@@ -104,6 +111,13 @@ void sched_set_boost(struct thread *t, u8 boost)
 {
 	struct change c = { .boost = boost, .only_boost = true };
 	if (t->se.boost != boost)
+		change_entity(t, &c);
+}
+
+void sched_set_group(struct thread *t, struct sched_group *g)
+{
+	struct change c = { .group = g, .only_group = true };
+	if (t->group != g)
 		change_entity(t, &c);
 }
 

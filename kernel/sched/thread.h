@@ -18,7 +18,8 @@
 #define TIF_NOTIFY BIT(2)       /* task work queued */
 #define TIF_TRACE BIT(9)        /* its CPU's trace ring is filling up: it is to wait for the reader, sched/trace_pace.h */
 #define TIF_RSEQ_WORK BIT(12)   /* a registered rseq area is out of date, or a sequence may have to be aborted */
-#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE | TIF_RSEQ_WORK)
+#define TIF_GROUP BIT(17)       /* a limit of its control group was met: it waits, or has somebody killed; does not end sleeps */
+#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE | TIF_RSEQ_WORK | TIF_GROUP)
 #define TIF_KILLED BIT(3)       /* SIGKILL is pending (or the group exits): killable sleeps end. Never cleared */
 #define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
 #define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */
@@ -57,6 +58,8 @@ struct sched_entity {
 	u64 slice_used;           /* q  ns used of the current slice (RR, fair) */
 	u64 affinity;             /* q  mask of CPUs */
 	u32 weight;               /* q  from nice, 1024 = nice 0 */
+	struct sched_group *counts_in; /* q  while on_rq: the group whose load it is part of; group_lock */
+	u32 counted;              /* q  with how much */
 	u32 cpu;                  /* q  the CPU whose queue it is on, or was last */
 	s8 nice;                  /* q  -20 .. 19 */
 	u8 policy;                /* q  SCHED_NORMAL, FIFO, RR, BATCH, IDLE */
@@ -85,6 +88,7 @@ struct cred;
 struct nsproxy;
 struct lock_stack;
 struct memcg;
+struct sched_group;
 
 struct thread {
 	struct arch_thread arch;     /* o */
@@ -99,8 +103,10 @@ struct thread {
 	struct rlimits *rlim;        /* I  its process's */
 	s32 tid;                     /* I  number in the initial pid namespace, for messages */
 	char comm[16];               /* t  */
+	struct sched_group *group;   /* q  NULL: the root group */
+	bool throttled;              /* o  sleeps until its group may run again */
 	struct memcg *memcg;         /* memcg_lock to write; NULL: the root group, pays nothing */
-	u16 memcg_blocked;           /* o  the group whose limit it met, 0 = none; with TIF_NOTIFY (mm/memcg.c) */
+	u16 memcg_blocked;           /* o  the group whose limit it met, 0 = none; with TIF_GROUP (mm/memcg.c) */
 	u16 memcg_over_high;         /* o  the group that it made exceed memory.high, 0 = none */
 	bool memcg_forced;           /* o  memcg_blocked did not keep it from the page */
 	u32 memcg_high_pages;        /* o  pages it got above memory.high */

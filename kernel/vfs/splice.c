@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 
 #include "gen/sys_protos.h"
+#include "mm/memcg.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 #include "vfs/pipe_ring.h"
@@ -233,6 +234,7 @@ static ssize_t read_page(struct file *f, u64 *pos, u64 len, struct pipe_slot *s)
 	*s = (struct pipe_slot){ .page = alloc_page(PAGE_KERNEL) };
 	if (!s->page)
 		return -ENOMEM;
+	memcg_charge_kernel(s->page);
 	iter_init_kernel(&it, page_virt(s->page), min(len, PAGE_SIZE));
 	ssize_t n = f->ops->read(f, &it, pos);
 	if (n <= 0)
@@ -418,6 +420,7 @@ static ssize_t user_to_pipe(struct pipe *p, struct iter *from, bool nonblock)
 		struct pipe_slot s = { .page = alloc_page(PAGE_KERNEL) };
 		if (!s.page)
 			return done ? (ssize_t)done : -ENOMEM;
+		memcg_charge_kernel(s.page);
 		s.len = (u32)iter_copy_from(from, page_virt(s.page), min(from->count, PAGE_SIZE));
 		if (!s.len) {
 			page_put(s.page);
