@@ -15,6 +15,8 @@ void slab_init(void);
 /* --- page tables: ptshare.c ------------------------------------------------------------------------------------------------------------- */
 /* A populated leaf entry that user mode may not touch (PROT_NONE): not present, the rest kept. */
 #define PTE_NONE BIT(11)
+/* Tables are mostly empty: who walks one looks only at the groups of eight entries that were ever written to (table.groups; a root has none). */
+#define PT_GROUP 8
 static inline struct page *pte_page(pte_t v) { return phys_page(v & PTE_ADDR_MASK); }
 
 /* A root with the kernel half filled in. 0 or -ENOMEM. */

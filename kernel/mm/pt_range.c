@@ -94,6 +94,15 @@ static void zap_table(struct zap *z, struct page *t, u64 start, u64 end)
 {
 	u32 level = t->table.level;
 	for (u64 a = start; a < end && t->table.present;) {
+		if (level < 4) {
+			u64 used = t->table.groups >> (PT_INDEX(a, level) / PT_GROUP), span = PT_SPAN(level) * PT_GROUP;
+			if (!used)
+				return;
+			if (!(used & 1)) {
+				a = ALIGN_DOWN(a, span) + (u64)__builtin_ctzl(used) * span;
+				continue;
+			}
+		}
 		pte_t *e = &entries(t)[PT_INDEX(a, level)];
 		u64 next = ALIGN_DOWN(a, PT_SPAN(level)) + PT_SPAN(level);
 		u64 to = min(next, end);

@@ -55,10 +55,8 @@ static struct page *table_alloc(u32 level, bool full)
 	return t;
 }
 
-/* Tables are mostly empty: who walks one looks only at the groups of eight entries that were ever written to. */
-#define GROUP 8
 #define for_each_group(t, base) \
-	for (u64 bits_ = (t)->table.groups, base; bits_ && (base = (u64)__builtin_ctzl(bits_) * GROUP, true); bits_ &= bits_ - 1)
+	for (u64 bits_ = (t)->table.groups, base; bits_ && (base = (u64)__builtin_ctzl(bits_) * PT_GROUP, true); bits_ &= bits_ - 1)
 
 /* A table that belongs to current's memory group; roots, which are kept for the next birth, whoever's that is, are not. */
 static struct page *table_alloc_charged(u32 level, bool full)
@@ -69,7 +67,7 @@ static struct page *table_alloc_charged(u32 level, bool full)
 	return t;
 }
 
-static void note_used(struct page *t, u32 index) { t->table.groups |= BIT(index / GROUP); }
+static void note_used(struct page *t, u32 index) { t->table.groups |= BIT(index / PT_GROUP); }
 
 /* => all entries are zero */
 static void table_free(struct page *t)
@@ -155,7 +153,7 @@ static inline __attribute__((always_inline)) void copy_group(pte_t *from, pte_t 
 	char *all = (char *)pages;
 	__asm__("" : "+r"(from), "+r"(to), "+r"(all)); /* in registers: else the compiler computes each address anew */
 #pragma GCC unroll 8
-	for (u32 i = 0; i < GROUP; i++) {
+	for (u32 i = 0; i < PT_GROUP; i++) {
 		pte_t v = from[i];
 		if (!full && !v)
 			continue;
@@ -170,7 +168,7 @@ static inline __attribute__((always_inline)) void copy_group(pte_t *from, pte_t 
 
 static void copy_full(pte_t *from, pte_t *to)
 {
-	for (pte_t *end = from + PT_ENTRIES; from != end; from += GROUP, to += GROUP)
+	for (pte_t *end = from + PT_ENTRIES; from != end; from += PT_GROUP, to += PT_GROUP)
 		copy_group(from, to, true, false);
 }
 
@@ -302,7 +300,7 @@ void pt_fill(struct mm *mm, pte_t *slot, u32 n, struct page **page, pte_t bits)
 		page[i] = NULL;
 		filled++;
 	}
-	for (u32 g = first / GROUP; n && g <= (first + n - 1) / GROUP; g++)
+	for (u32 g = first / PT_GROUP; n && g <= (first + n - 1) / PT_GROUP; g++)
 		t->table.groups |= BIT(g);
 	t->table.present += filled;
 	t->table.odd |= (bits & PTE_SHARED) != 0;
@@ -335,7 +333,7 @@ static void table_destroy(struct page *t)
 	pte_t *e = entries(t);
 	for_each_group(t, base) {
 #pragma GCC unroll 8
-		for (u64 i = base; i < base + GROUP; i++) {
+		for (u64 i = base; i < base + PT_GROUP; i++) {
 			pte_t v = e[i];
 			if (!v)
 				continue;
@@ -356,7 +354,7 @@ u64 pt_pages(const struct page *t)
 	const pte_t *e = entries(t);
 	u64 sum = 0;
 	for_each_group(t, base)
-		for (u64 i = base; i < base + GROUP; i++)
+		for (u64 i = base; i < base + PT_GROUP; i++)
 			if (e[i])
 				sum += pt_pages(pte_page(e[i]));
 	return sum;

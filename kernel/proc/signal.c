@@ -268,10 +268,14 @@ void set_current_blocked(ksigset_t mask)
 	if (t->blocked == mask)
 		return;
 	u64 f = spin_lock_irqsave(&t->sighand->lock);
-	if ((READ_ONCE(t->flags) & TIF_SIGPENDING) && t->signal->nr_threads > 1)
+	bool pending = READ_ONCE(t->flags) & TIF_SIGPENDING;
+	if (pending && t->signal->nr_threads > 1)
 		retarget_shared(t, mask & ~t->blocked);
+	/* Blocking more, with nothing to take back, changes nothing for what is pending. */
+	bool same = !pending && !(t->blocked & ~mask);
 	t->blocked = mask;
-	recalc_sigpending();
+	if (!same)
+		recalc_sigpending();
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 }
 

@@ -127,8 +127,14 @@ long arch_fpu_save_user(uaddr_t at)
 	user_access_begin();
 	if (xcr0) {
 		/* XSAVE writes the parts in use and their bits; the rest of the header must be zero. */
-		for (u32 i = 0; i < 8; i++)
-			user_store(0UL, at + XSAVE_HEADER + 8 * i, fault);
+		user_store(0UL, at + XSAVE_HEADER, fault);
+		user_store(0UL, at + XSAVE_HEADER + 8, fault);
+		user_store(0UL, at + XSAVE_HEADER + 16, fault);
+		user_store(0UL, at + XSAVE_HEADER + 24, fault);
+		user_store(0UL, at + XSAVE_HEADER + 32, fault);
+		user_store(0UL, at + XSAVE_HEADER + 40, fault);
+		user_store(0UL, at + XSAVE_HEADER + 48, fault);
+		user_store(0UL, at + XSAVE_HEADER + 56, fault);
 		__asm__ goto("1: xsave64 (%0)\n2: orb $3, 512(%0)\n" EX_TABLE("1b", "%l[fault]") EX_TABLE("2b", "%l[fault]")
 			     :
 			     : "r"(at), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
