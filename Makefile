@@ -5,13 +5,15 @@ V ?= 0
 DEBUG ?= 0
 # TRACE_POINTS=0: a kernel that cannot be traced, to measure what the test of each edge costs. Give it an O of its own.
 TRACE_POINTS ?= 1
+# LTO=0: a release kernel compiled file by file: slower by 5 to 10 %, but quick to rebuild after a change.
+LTO ?= $(if $(filter 1,$(DEBUG)),0,1)
 CC := gcc
 PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
 Q := $(if $(filter 1,$(V)),,@)
-variant := $(if $(filter 1,$(DEBUG)),debug,release)
+variant := $(if $(filter 1,$(DEBUG)),debug,$(if $(filter 1,$(LTO)),whole,release))
 suffix := $(if $(filter 1,$(DEBUG)),-debug,)
 obj := $(O)/obj-$(variant)
 kernel_elf := $(O)/pando$(suffix).elf
