@@ -45,7 +45,7 @@ static const char help_text[] =
 	"\n"
 	"  -v, --volume HOSTDIR:GUESTDIR[:ro]                       a folder of this computer in the machine; what is written is there at once\n"
 	"  --root-disk FILE      an EROFS image as the root instead of IMAGE; changes stay in memory\n"
-	"  --verbose             show the kernel's log and what was chosen\n"
+	"  -v, --verbose         show the kernel's log and what was chosen\n"
 	"\n"
 	"The exit status is the command's; 128+N if signal N ended it; 125 if pando failed, 126 if the command cannot be executed, 127 if it\n"
 	"is not in the image.\n";

@@ -24,6 +24,7 @@ enum {
 	OPT_APPEND,
 	OPT_ACCEL,
 	OPT_VERBOSE,
+	OPT_VOLUME,
 	OPT_ROOT_DISK,
 	OPT_HELP,
 	OPT_JSON,
@@ -46,7 +47,7 @@ enum {
 #define RUN_OPTIONS                                                                                                                      \
 	{ "memory", required_argument, NULL, 'm' }, { "cpus", required_argument, NULL, 'c' }, { "tty", no_argument, NULL, 't' },             \
 		{ "interactive", no_argument, NULL, 'i' }, { "env", required_argument, NULL, 'e' }, { "workdir", required_argument, NULL, 'w' }, \
-		{ "user", required_argument, NULL, 'u' }, { "volume", required_argument, NULL, 'v' },                                            \
+		{ "user", required_argument, NULL, 'u' }, { "volume", required_argument, NULL, OPT_VOLUME },                                           \
 		{ "root-disk", required_argument, NULL, OPT_ROOT_DISK }, { "verbose", no_argument, NULL, OPT_VERBOSE },                          \
 		{ "init", no_argument, NULL, OPT_INIT }, { "hostname", required_argument, NULL, OPT_HOSTNAME },                                  \
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "kernel", required_argument, NULL, OPT_KERNEL },                          \
@@ -180,13 +181,13 @@ static int add_volume(struct run_options *o, const char *text)
 	const char *colon;
 
 	if (o->volumes == MAX_VOLUMES)
-		return complain("-v %s: more than %d folders", text, MAX_VOLUMES);
+		return complain("--volume %s: more than %d folders", text, MAX_VOLUMES);
 	v->read_only = len > 3 && strcmp(text + len - 3, ":ro") == 0;
 	if (v->read_only || (len > 3 && strcmp(text + len - 3, ":rw") == 0))
 		len -= 3;
 	colon = memrchr(text, ':', len);
 	if (!colon || colon == text || colon[1] != '/')
-		return complain("-v %s: not HOSTDIR:GUESTDIR or HOSTDIR:GUESTDIR:ro, with an absolute GUESTDIR", text);
+		return complain("--volume %s: not HOSTDIR:GUESTDIR or HOSTDIR:GUESTDIR:ro, with an absolute GUESTDIR", text);
 	v->guest = strndup(colon + 1, len - (size_t)(colon + 1 - text));
 	v->host = strndup(text, (size_t)(colon - text));
 	o->volumes++;
@@ -232,7 +233,7 @@ static int run_option(struct run_options *o, int c, const char *value)
 	case 'i':
 		o->interactive = true;
 		return 0;
-	case 'v':
+	case OPT_VOLUME:
 		return add_volume(o, value);
 	case OPT_VERBOSE:
 		o->verbose = true;
@@ -342,6 +343,17 @@ static int check_run(const struct run_options *o)
 	return 0;
 }
 
+/* "-v" is --verbose, unless a word with a colon follows, as no option and hardly an image has: then it is --volume with that word. */
+static int short_v(char **argv, char **value)
+{
+	const char *next = argv[optind];
+
+	if (!next || *next == '-' || !strchr(next, ':'))
+		return OPT_VERBOSE;
+	*value = argv[optind++];
+	return OPT_VOLUME;
+}
+
 /* The words of run, or of trace with its own options. */
 static int parse(int argc, char **argv, const char *verb, const struct option *table, struct run_options *o, struct trace_options *t, bool *help)
 {
@@ -353,13 +365,15 @@ static int parse(int argc, char **argv, const char *verb, const struct option *t
 	opterr = 0;
 	optind = 1;
 	/* '-': what is no option comes in its place, so that an image may stand before, among or after the options. */
-	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:v:h", table, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "-:m:c:tie:w:u:vh", table, NULL)) != -1) {
 		if (c == OPT_HELP || c == 'h') {
 			*help = true;
 			return 0;
 		}
 		if (c == '?' || c == ':')
 			return bad_option(c, argv, optind);
+		if (c == 'v')
+			c = short_v(argv, &optarg);
 		if (c != 1) {
 			r = t && c > OPT_HELP ? trace_option(t, c, optarg) : run_option(o, c, optarg);
 			if (r != 0)

@@ -355,7 +355,7 @@ static int choose_folders(struct plan *p)
 		const struct volume *v = &o->volume[i];
 
 		if (stat(v->host, &st) != 0)
-			return complain("-v %s: %s", v->host, strerror(errno));
+			return complain("--volume %s: %s", v->host, strerror(errno));
 		if (!S_ISDIR(st.st_mode))
 			return complain("-v %s: not a directory", v->host);
 		if (access(v->host, R_OK | X_OK) != 0)

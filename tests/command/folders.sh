@@ -2,7 +2,7 @@
 # `pando run -v HOSTDIR:GUESTDIR[:ro]`: what the machine writes is on the host, what the host writes is in the machine, and the host's errors reach the program.
 . "$(dirname "$0")/lib.sh"
 
-check_error folders-no-colon "not HOSTDIR:GUESTDIR" "$PANDO" run -v /tmp -- true
+check_error folders-no-colon "not HOSTDIR:GUESTDIR" "$PANDO" run --volume /tmp -- true
 check_error folders-relative "absolute GUESTDIR" "$PANDO" run -v /tmp:mnt -- true
 check_error folders-empty "not HOSTDIR:GUESTDIR" "$PANDO" run -v :/mnt -- true
 check_error folders-missing "No such file" "$PANDO" run -v "$work/none:/mnt" -- true

@@ -34,6 +34,11 @@ check run-user 0 "uid=65534(nobody) gid=65534(nogroup)" "$PANDO" run -u nobody -
 check run-user-numbers 0 "1234 5" "$PANDO" run -u 1234:tty -- sh -c 'echo $(id -u) $(id -g)'
 check_error run-user-unknown "no-such-user" "$PANDO" run -u no-such-user -- true
 check run-set-clock 0 2030 "$PANDO" run -- sh -c 'date -u -s "2030-01-02 03:04:05" >/dev/null; date -u +%Y'
+# -v alone says what was chosen; before a word with a colon it is a folder (folders.sh).
+check run-v 0 hi "$PANDO" run -v -- echo hi
+says run-v-accelerator '^pando: accelerator: ' "$work/err"
+check run-v-clustered 0 hi "$PANDO" run -iv -m 64M -- echo hi
+says run-v-clustered-kernel '^pando: kernel: ' "$work/err"
 check run-cpus 0 2 "$PANDO" run -c 2 -- nproc
 
 # A long input comes back unharmed, both ways at once.
