@@ -80,8 +80,30 @@ static size_t iter_move(struct iter *it, enum iter_op op, void *kernel, size_t n
 	return done;
 }
 
-size_t iter_copy_to(struct iter *it, const void *from, size_t n) { return iter_move(it, ITER_TO, (void *)from, n); }
-size_t iter_copy_from(struct iter *it, void *to, size_t n) { return iter_move(it, ITER_FROM, to, n); }
+/* The usual cursor, over one user buffer: what read and write have. */
+static inline bool is_plain(const struct iter *it) { return it->nr == 1 && it->user; }
+static inline uaddr_t plain_at(const struct iter *it) { return (uaddr_t)it->iov->iov_base + it->offset; }
+static inline size_t plain_step(struct iter *it, size_t moved)
+{
+	it->offset += moved;
+	it->count -= moved;
+	return moved;
+}
+
+size_t iter_copy_to(struct iter *it, const void *from, size_t n)
+{
+	if (unlikely(!is_plain(it)))
+		return iter_move(it, ITER_TO, (void *)from, n);
+	n = min(n, it->count);
+	return plain_step(it, n - copy_to_user_partial(plain_at(it), from, n));
+}
+size_t iter_copy_from(struct iter *it, void *to, size_t n)
+{
+	if (unlikely(!is_plain(it)))
+		return iter_move(it, ITER_FROM, to, n);
+	n = min(n, it->count);
+	return plain_step(it, n - copy_from_user_partial(to, plain_at(it), n));
+}
 size_t iter_zero(struct iter *it, size_t n) { return iter_move(it, ITER_ZERO, NULL, n); }
 
 int iter_import(struct iter *it, uaddr_t uvec, u64 n, struct iovec **heap)
