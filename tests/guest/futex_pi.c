@@ -2,6 +2,7 @@
 #include "check.h"
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 
 #ifndef FUTEX_LOCK_PI2
@@ -11,7 +12,10 @@
 #define SYS_fwake 454
 #define SYS_fwait 455
 #define SYS_frequeue 456
-struct waitv { uint64_t val, uaddr; uint32_t flags, reserved; };
+struct waitv {
+	uint64_t val, uaddr;
+	uint32_t flags, reserved;
+};
 #define V32 2u
 #define VPRIVATE 128u
 
@@ -299,22 +303,31 @@ static void boosts_a_chain(void)
 	CHECK(EXITED(reap(b), 0));
 	CHECK(EXITED(reap(c), 0));
 }
-static void timeout_ends_the_boost(void)
+/* Whether the boost was seen; a waiter whose time was over before this thread looked proves nothing. */
+static bool boosted_for(word *w, long ms)
 {
-	word *w = shared_words();
-	CHECK(lock_pi(w) == 0);
 	pid_t p = fork();
 	if (!p) {
 		become_fifo(30);
-		struct timespec t = in_ms(CLOCK_REALTIME, 100);
-		SHARED[0] = 1;
+		struct timespec t = in_ms(CLOCK_REALTIME, ms);
 		_exit(futex(w, FUTEX_LOCK_PI, 0, &t, NULL, 0) == -1 && errno == ETIMEDOUT ? 0 : 1);
 	}
-	await_value(&SHARED[0], 1);
-	await_state(p, "S");
-	CHECK(shown_priority(getpid()) == -31);
+	bool seen = false;
+	while (!seen && proc_state(p) != 'Z') {
+		seen = shown_priority(getpid()) == -31;
+		msleep(1);
+	}
 	CHECK(EXITED(reap(p), 0));
 	CHECK(shown_priority(getpid()) == 20);
+	return seen;
+}
+static void timeout_ends_the_boost(void)
+{
+	word *w = shared_words();
+	long ms = 50;
+	CHECK(lock_pi(w) == 0);
+	while (!boosted_for(w, ms))
+		CHECK((ms *= 2) < 10000);
 	CHECK(unlock_pi(w) == 0);
 }
 /* The highest waiter goes first, whoever came first. */
@@ -387,12 +400,42 @@ static void inversion_is_resolved(void)
 
 /* --- the thread library ------------------------------------------------------------------------------------------------------------------ */
 
-static pthread_mutex_t mutex;
+#define HAMMERS 6
+#define ROUNDS 3000
+static pthread_mutex_t mutex, outer;
 static long counter;
+static double until;
+static void pi_mutex_init(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t at;
+	pthread_mutexattr_init(&at);
+	CHECK(pthread_mutexattr_setprotocol(&at, PTHREAD_PRIO_INHERIT) == 0);
+	CHECK(pthread_mutex_init(m, &at) == 0);
+}
+/*
+ * Once two threads meet, each round is handed over to one that sleeps on another CPU. Where the host has more to do than the machine's CPUs, each
+ * of these costs some of its time slices, so the time is limited as well as the rounds: a lost wake-up still shows, as a case without an end.
+ */
+static void run_hammers(void *(*fn)(void *))
+{
+	pthread_t t[HAMMERS];
+	void *rounds;
+	long sum = 0;
+	until = now() + 1;
+	counter = 0;
+	for (long i = 0; i < HAMMERS; i++)
+		CHECK(pthread_create(&t[i], NULL, fn, (void *)i) == 0);
+	for (int i = 0; i < HAMMERS; i++) {
+		CHECK(pthread_join(t[i], &rounds) == 0);
+		sum += (long)rounds;
+	}
+	CHECK(counter == sum && sum > 0);
+}
 static void *hammers(void *a)
 {
+	long i;
 	(void)a;
-	for (int i = 0; i < 3000; i++) {
+	for (i = 0; i < ROUNDS && now() < until; i++) {
 		CHECK(pthread_mutex_lock(&mutex) == 0);
 		long v = counter;
 		if (i % 64 == 0)
@@ -400,20 +443,58 @@ static void *hammers(void *a)
 		counter = v + 1;
 		CHECK(pthread_mutex_unlock(&mutex) == 0);
 	}
-	return NULL;
+	return (void *)i;
 }
 static void pthread_pi_mutex(void)
 {
-	pthread_t t[6];
-	pthread_mutexattr_t at;
-	pthread_mutexattr_init(&at);
-	CHECK(pthread_mutexattr_setprotocol(&at, PTHREAD_PRIO_INHERIT) == 0);
-	CHECK(pthread_mutex_init(&mutex, &at) == 0);
-	for (int i = 0; i < 6; i++)
-		CHECK(pthread_create(&t[i], NULL, hammers, NULL) == 0);
-	for (int i = 0; i < 6; i++)
-		pthread_join(t[i], NULL);
-	CHECK(counter == 6 * 3000);
+	pi_mutex_init(&mutex);
+	run_hammers(hammers);
+}
+static void change_policy(uint32_t r)
+{
+	struct sched_param sp = { .sched_priority = r % 3 ? 1 + (int)(r % 40) : 0 };
+	CHECK(syscall(SYS_sched_setscheduler, 0, sp.sched_priority ? r & 64 ? SCHED_FIFO : SCHED_RR : SCHED_OTHER, &sp) == 0);
+}
+/* A lock with a limit that is often over, for every third round inside another lock, by threads that change class and CPU. */
+static void *changing_hammers(void *a)
+{
+	uint32_t r = 12345 + 77 * (uint32_t)(uintptr_t)a;
+	long done = 0;
+	for (int i = 0; i < ROUNDS && now() < until; i++) {
+		r = r * 1103515245 + 12345;
+		uint32_t k = r >> 16;
+		cpu_set_t cpus;
+		if (k % 50 == 0)
+			change_policy(k >> 8);
+		if (k % 70 == 1) {
+			CPU_ZERO(&cpus);
+			CPU_SET((k >> 8) % 4, &cpus);
+			sched_setaffinity(0, sizeof(cpus), &cpus); /* there may be fewer */
+		}
+		if (k % 3 == 0)
+			CHECK(pthread_mutex_lock(&outer) == 0);
+		struct timespec t = in_ms(CLOCK_REALTIME, k % 3);
+		int err = k % 4 ? pthread_mutex_lock(&mutex) : pthread_mutex_timedlock(&mutex, &t);
+		CHECK(!err || err == ETIMEDOUT);
+		if (!err) {
+			counter++;
+			done++;
+			CHECK(pthread_mutex_unlock(&mutex) == 0);
+		}
+		if (k % 3 == 0)
+			CHECK(pthread_mutex_unlock(&outer) == 0);
+	}
+	return (void *)done;
+}
+static void pi_mutex_of_changing_threads(void)
+{
+	struct sched_param sp = { .sched_priority = 1 }, none = { .sched_priority = 0 };
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp))
+		check_skip("needs real-time priorities");
+	CHECK(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none) == 0);
+	pi_mutex_init(&mutex);
+	pi_mutex_init(&outer);
+	run_hammers(changing_hammers);
 }
 static void robust_pi_mutex(void)
 {
@@ -471,7 +552,7 @@ static pid_t cond_waiter(word *cond, word *lock, int n, const struct timespec *t
 		CHECK(unlock_pi(lock) == 0);
 		_exit(0);
 	}
-	await_state(p, "S");
+	await_state(p, t ? "SZ" : "S"); /* its time may be over before this thread looks */
 	return p;
 }
 static void requeue_pi(void)
@@ -499,19 +580,29 @@ static void requeue_pi(void)
 		CHECK(EXITED(reap(p[i]), 0));
 	CHECK((*lock & FUTEX_TID_MASK) == 0);
 }
+/* Requeues a waiter to a lock that stays taken until its time is over. How many there were to requeue: none when that was over before. */
+static long requeued_for(word *w, long ms)
+{
+	struct timespec t = in_ms(CLOCK_MONOTONIC, ms);
+	pid_t p = cond_waiter(&w[0], &w[16], 1, &t);
+	CHECK(lock_pi(&w[16]) == 0);
+	long n = futex(&w[0], FUTEX_CMP_REQUEUE_PI, 1, (void *)10, &w[16], 0);
+	CHECK(EXITED(reap(p), ETIMEDOUT));
+	CHECK(now() >= (double)t.tv_sec + (double)t.tv_nsec / 1e9);
+	CHECK(unlock_pi(&w[16]) == 0);
+	return n;
+}
 static void requeue_pi_times_out(void)
 {
 	word *w = shared_words();
 	struct timespec t = in_ms(CLOCK_MONOTONIC, 30);
+	long ms = 50, n;
 	pid_t p = cond_waiter(&w[0], &w[16], 1, &t);
 	CHECK(EXITED(reap(p), ETIMEDOUT));
 	/* After it was requeued as well. */
-	t = in_ms(CLOCK_MONOTONIC, 100);
-	p = cond_waiter(&w[0], &w[16], 1, &t);
-	CHECK(lock_pi(&w[16]) == 0);
-	CHECK(futex(&w[0], FUTEX_CMP_REQUEUE_PI, 1, (void *)10, &w[16], 0) == 1);
-	CHECK(EXITED(reap(p), ETIMEDOUT));
-	CHECK(unlock_pi(&w[16]) == 0);
+	while ((n = requeued_for(w, ms)) == 0)
+		CHECK((ms *= 2) < 10000);
+	CHECK(n == 1);
 	/* A changed word. */
 	w[0] = 1;
 	CHECK_ERR(futex(&w[0], FUTEX_WAIT_REQUEUE_PI, 0, NULL, &w[16], 0), EAGAIN);
@@ -590,6 +681,7 @@ static void split_calls(void)
 	CHECK(EXITED(reap(p), 0));
 }
 
-CASES(CASE(uncontended), CASE(errors), CASE(times_out), CASE(hands_over), CASE(owner_dies), CASE(exec_lets_go), CASE(deadlock_is_seen), CASE(signal_restarts),
-	CASE(boosts_a_chain), CASE(timeout_ends_the_boost), CASE(highest_goes_first), CASE(inversion_is_resolved), CASE(pthread_pi_mutex),
-	CASE(robust_pi_mutex), CASE(requeue_pi), CASE(requeue_pi_times_out), CASE(plain_requeue_refuses_pi_waiters), CASE(waitv), CASE(split_calls))
+CASES(CASE(uncontended), CASE(errors), CASE(times_out), CASE(hands_over), CASE(owner_dies), CASE(exec_lets_go), CASE(deadlock_is_seen),
+	CASE(signal_restarts), CASE(boosts_a_chain), CASE(timeout_ends_the_boost), CASE(highest_goes_first), CASE(inversion_is_resolved),
+	CASE(pthread_pi_mutex), CASE(pi_mutex_of_changing_threads), CASE(robust_pi_mutex), CASE(requeue_pi), CASE(requeue_pi_times_out),
+	CASE(plain_requeue_refuses_pi_waiters), CASE(waitv), CASE(split_calls))
