@@ -88,7 +88,7 @@ static u64 rearm(struct posix_timer *pt)
 	return missed ? missed - 1 : 0;
 }
 
-void posix_timer_dequeued(struct sigqueue *q, struct ksiginfo *info)
+void __noinline posix_timer_dequeued(struct sigqueue *q, struct ksiginfo *info)
 {
 	struct posix_timer *pt = q->timer;
 	u64 over = (u32)q->info.overrun;

@@ -186,7 +186,7 @@ fault:
 static int put_frame(struct rt_sigframe *f, const struct ksignal *k, const struct regs *regs, uaddr_t fp)
 {
 	const struct task *t = current;
-	u64 mask = sigmask_to_save();
+	u64 mask = k->outside;
 	user_access_begin();
 	user_store(k->action.restorer, &f->restorer, fault);
 	user_store(UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (have_xsave() ? UC_XSTATE : 0), &f->uc.flags, fault);

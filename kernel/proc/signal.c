@@ -26,6 +26,48 @@ void sighand_wait_readers(struct sighand *s)
 	sched_set_affinity(t, mask);
 }
 
+/* --- the work bit ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool has_pending(const struct task *t)
+{
+	return (t->jobctl & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
+}
+
+void recalc_sigpending_task(struct task *t)
+{
+	if (has_pending(t))
+		atomic_or(&t->flags, TIF_SIGPENDING);
+}
+
+/* recalc_sigpending() of t, which is current. */
+static inline void recalc_own(struct task *t)
+{
+	u32 flags = READ_ONCE(t->flags);
+	if (has_pending(t)) {
+		if (!(flags & TIF_SIGPENDING))
+			atomic_or(&t->flags, TIF_SIGPENDING);
+	} else if ((flags & (TIF_SIGPENDING | TIF_KILLED)) == TIF_SIGPENDING) {
+		atomic_and(&t->flags, ~(u32)TIF_SIGPENDING);
+	}
+}
+
+void recalc_sigpending(void) { recalc_own(current); }
+
+void signal_wake_up(struct task *t, bool fatal)
+{
+	u32 states = TASK_INTERRUPTIBLE;
+	/* Itself, on its way: it looks at the flag before it sleeps or leaves. */
+	if (t == current && !fatal && READ_ONCE(t->state) == TASK_RUNNING) {
+		atomic_or(&t->flags, TIF_SIGPENDING);
+		return;
+	}
+	if (fatal)
+		/* A tracer that is at work on it wakes it when it is done: ptrace_unfreeze(). */
+		states |= TASK_WAKEKILL | TASK_STOPPED | (t->jobctl & JOBCTL_FROZEN ? 0 : TASK_TRACED);
+	atomic_or(&t->flags, fatal ? (u32)(TIF_SIGPENDING | TIF_KILLED) : (u32)TIF_SIGPENDING);
+	kick_thread(task_thread(t), states);
+}
+
 /* --- queues ------------------------------------------------------------------------------------------------------------------------------ */
 
 static struct kmem_cache *queue_cache;
@@ -136,9 +178,10 @@ static void collect(struct sigpending *p, struct sigqueue *q, struct ksiginfo *i
 	if (!more)
 		p->set &= ~SIGMASK(q->info.signo);
 	*info = q->info;
-	if (q->timer)
-		posix_timer_dequeued(q, info);
-	sigqueue_free(q);
+	if (unlikely(q->timer))
+		posix_timer_dequeued(q, info); /* which keeps the entry */
+	else
+		sigqueue_free(q);
 }
 
 static int next_signal(ksigset_t set)
@@ -168,18 +211,19 @@ static int dequeue_from(struct sigpending *p, ksigset_t blocked, struct ksiginfo
 
 int dequeue_signal(ksigset_t blocked, struct ksiginfo *info, bool *shared)
 {
-	int sig = dequeue_from(&current->pending, blocked, info);
+	struct task *t = current;
+	int sig = dequeue_from(&t->pending, blocked, info);
 	if (shared)
 		*shared = false;
 	if (!sig) {
-		sig = dequeue_from(&current->signal->shared_pending, blocked, info);
+		sig = dequeue_from(&t->signal->shared_pending, blocked, info);
 		if (shared)
 			*shared = sig != 0;
 	}
-	recalc_sigpending();
+	recalc_own(t);
 	/* A SIGCONT that comes before the stop begins clears this bit, and with it the stop. */
 	if (sig && sig_in(sig, SIGSET_STOP))
-		current->jobctl |= JOBCTL_STOP_DEQUEUED;
+		t->jobctl |= JOBCTL_STOP_DEQUEUED;
 	return sig;
 }
 
@@ -200,50 +244,9 @@ int dequeue_synchronous(struct ksiginfo *info)
 	return 0;
 }
 
-/* --- the work bit ------------------------------------------------------------------------------------------------------------------------ */
-
-static bool has_pending(const struct task *t)
-{
-	return (t->jobctl & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
-}
-
-void recalc_sigpending_task(struct task *t)
-{
-	if (has_pending(t))
-		atomic_or(&t->flags, TIF_SIGPENDING);
-}
-
-void recalc_sigpending(void)
-{
-	struct task *t = current;
-	u32 flags = READ_ONCE(t->flags);
-	if (has_pending(t)) {
-		if (!(flags & TIF_SIGPENDING))
-			atomic_or(&t->flags, TIF_SIGPENDING);
-	} else if ((flags & (TIF_SIGPENDING | TIF_KILLED)) == TIF_SIGPENDING) {
-		atomic_and(&t->flags, ~(u32)TIF_SIGPENDING);
-	}
-}
-
-void signal_wake_up(struct task *t, bool fatal)
-{
-	u32 states = TASK_INTERRUPTIBLE;
-	/* Itself, on its way: it looks at the flag before it sleeps or leaves. */
-	if (t == current && !fatal && READ_ONCE(t->state) == TASK_RUNNING) {
-		atomic_or(&t->flags, TIF_SIGPENDING);
-		return;
-	}
-	if (fatal)
-		/* A tracer that is at work on it wakes it when it is done: ptrace_unfreeze(). */
-		states |= TASK_WAKEKILL | TASK_STOPPED | (t->jobctl & JOBCTL_FROZEN ? 0 : TASK_TRACED);
-	atomic_or(&t->flags, fatal ? (u32)(TIF_SIGPENDING | TIF_KILLED) : (u32)TIF_SIGPENDING);
-	kick_thread(task_thread(t), states);
-}
-
 /* --- masks ------------------------------------------------------------------------------------------------------------------------------- */
 
-/* `which`: signals t is about to stop listening to. Wakes other threads that can take those pending for the process. => S */
-static void retarget_shared(struct task *t, ksigset_t which)
+void retarget_shared(struct task *t, ksigset_t which)
 {
 	struct task *o;
 	which &= t->signal->shared_pending.set;
@@ -268,14 +271,7 @@ void set_current_blocked(ksigset_t mask)
 	if (t->blocked == mask)
 		return;
 	u64 f = spin_lock_irqsave(&t->sighand->lock);
-	bool pending = READ_ONCE(t->flags) & TIF_SIGPENDING;
-	if (pending && t->signal->nr_threads > 1)
-		retarget_shared(t, mask & ~t->blocked);
-	/* Blocking more, with nothing to take back, changes nothing for what is pending. */
-	bool same = !pending && !(t->blocked & ~mask);
-	t->blocked = mask;
-	if (!same)
-		recalc_sigpending();
+	set_blocked_locked(mask);
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 }
 

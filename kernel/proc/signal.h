@@ -7,12 +7,11 @@
 /* Sets of signals by default action. */
 #define SIGSET_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 #define SIGSET_IGNORE (SIGMASK(SIGCONT) | SIGMASK(SIGCHLD) | SIGMASK(SIGWINCH) | SIGMASK(SIGURG))
-#define SIGSET_CORE                                                                                                    \
-	(SIGMASK(SIGQUIT) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGABRT) | SIGMASK(SIGFPE) | SIGMASK(SIGSEGV) |   \
-	 SIGMASK(SIGBUS) | SIGMASK(SIGSYS) | SIGMASK(SIGXCPU) | SIGMASK(SIGXFSZ))
+#define SIGSET_CORE                                                                                                                    \
+	(SIGMASK(SIGQUIT) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGABRT) | SIGMASK(SIGFPE) | SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | \
+		SIGMASK(SIGSYS) | SIGMASK(SIGXCPU) | SIGMASK(SIGXFSZ))
 /* Faults of the instruction at ip: delivered before anything else. */
-#define SIGSET_SYNC                                                                                                    \
-	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE) | SIGMASK(SIGSYS))
+#define SIGSET_SYNC (SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE) | SIGMASK(SIGSYS))
 /* Not to be caught, blocked or ignored. */
 #define SIGSET_ONLY (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
 
@@ -20,9 +19,9 @@
 #define KSIG_IGN 1UL
 /* Internal flag of an action that rt_sigaction(2) may no longer change: a forced fatal signal is on its way. */
 #define KSA_IMMUTABLE 0x00800000UL
-#define KSA_UAPI                                                                                                       \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | 0x800UL /* SA_EXPOSE_TAGBITS */ | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
-	 SA_NODEFER | (u64)SA_RESETHAND)
+#define KSA_UAPI                                                                                                                       \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | 0x800UL /* SA_EXPOSE_TAGBITS */ | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
+		(u64)SA_RESETHAND)
 
 static inline bool sig_in(int sig, ksigset_t set) { return set & SIGMASK(sig); }
 
@@ -30,6 +29,8 @@ static inline bool sig_in(int sig, ksigset_t set) { return set & SIGMASK(sig); }
 struct ksignal {
 	int sig;
 	struct ksigaction action;
+	ksigset_t outside; /* the mask that holds again after the handler: its frame saves it */
+	ksigset_t before; /* the mask as the signal found it; current->blocked is the handler's already */
 	struct ksiginfo info;
 };
 
@@ -58,12 +59,24 @@ void jobctl_clear_trapping(struct task *t);
 bool jobctl_participate_stop(struct task *t);
 /* => S. SIGNAL_STOP_* and SIGNAL_CLD_* bits are replaced by `flags`. */
 void signal_set_stop_flags(struct signal *s, u32 flags);
-static inline bool signal_is_ignoring(u64 handler, int sig)
-{
-	return handler == KSIG_IGN || (handler == KSIG_DFL && sig_in(sig, SIGSET_IGNORE));
-}
+static inline bool signal_is_ignoring(u64 handler, int sig) { return handler == KSIG_IGN || (handler == KSIG_DFL && sig_in(sig, SIGSET_IGNORE)); }
 /* Drops what a sighand switch of exec may race with: waits until no CPU is inside lock_task_sighand() with `s`. */
 void sighand_wait_readers(struct sighand *s);
+/* => S. `which`: signals t is about to stop listening to. Wakes other threads that can take those pending for the process. */
+void retarget_shared(struct task *t, ksigset_t which);
+/* => S of current. current blocks `mask` (SIGKILL and SIGSTOP are not in it): other threads and TIF_SIGPENDING learn of it. */
+static inline void set_blocked_locked(ksigset_t mask)
+{
+	struct task *t = current;
+	bool pending = READ_ONCE(t->flags) & TIF_SIGPENDING;
+	if (pending && t->signal->nr_threads > 1)
+		retarget_shared(t, mask & ~t->blocked);
+	/* Blocking more, with nothing to take back, changes nothing for what is pending. */
+	bool same = !pending && !(t->blocked & ~mask);
+	t->blocked = mask;
+	if (!same)
+		recalc_sigpending();
+}
 /* The mask that a signal frame saves: saved_sigmask under TIF_RESTORE_SIGMASK. */
 ksigset_t sigmask_to_save(void);
 /* Puts saved_sigmask back if TIF_RESTORE_SIGMASK says so. */

@@ -168,6 +168,18 @@ static void die_of(int sig, const struct ksiginfo *info)
 /* What became of one dequeued signal. */
 enum taken { TAKEN_NONE, TAKEN_HANDLER, TAKEN_NEXT, TAKEN_RELOCK };
 
+/* The mask of k's handler, in the section that took the signal: what is left of the queues is judged by it. => S */
+static void block_for_handler(struct ksignal *k)
+{
+	struct task *t = current;
+	ksigset_t mask = k->action.mask & ~SIGSET_ONLY;
+	if (!(k->action.flags & SA_NODEFER))
+		mask |= SIGMASK(k->sig);
+	k->before = t->blocked;
+	k->outside = sigmask_to_save();
+	set_blocked_locked(t->blocked | mask);
+}
+
 /* Acts on k->sig by its action. => S, still held unless TAKEN_RELOCK; does not return when the action kills. */
 static enum taken act_on(struct ksignal *k, u64 f)
 {
@@ -179,6 +191,7 @@ static enum taken act_on(struct ksignal *k, u64 f)
 		k->action = *a;
 		if (a->flags & (u64)SA_RESETHAND)
 			a->handler = KSIG_DFL;
+		block_for_handler(k);
 		return TAKEN_HANDLER;
 	}
 	if (sig_in(k->sig, SIGSET_IGNORE))
@@ -228,7 +241,7 @@ static enum taken take_one(struct ksignal *k, u64 f)
 		return TAKEN_RELOCK;
 	}
 	bool shared = false;
-	k->sig = dequeue_synchronous(&k->info);
+	k->sig = unlikely(t->pending.set & SIGSET_SYNC) ? dequeue_synchronous(&k->info) : 0;
 	if (!k->sig)
 		k->sig = dequeue_signal(t->blocked, &k->info, &shared);
 	if (!k->sig)
@@ -315,16 +328,14 @@ static void handle_signal(struct ksignal *k, struct regs *regs)
 	if (unlikely(stepping))
 		ptrace_single_step(t, false);
 	if (!rseq_signal(regs) || setup_rt_frame(k, regs)) {
+		/* The handler never ran: SIGSEGV finds the mask as k->sig did. */
+		set_current_blocked(k->before);
 		force_sigsegv(k->sig);
 		return;
 	}
 	regs->flags &= ~(FLAG_DF | FLAG_RF | FLAG_TF);
 	if (t->flags & TIF_RESTORE_SIGMASK)
 		atomic_and(&t->flags, ~(u32)TIF_RESTORE_SIGMASK);
-	ksigset_t mask = t->blocked | k->action.mask;
-	if (!(k->action.flags & SA_NODEFER))
-		mask |= SIGMASK(k->sig);
-	set_current_blocked(mask);
 	if (t->altstack_flags & (1U << 31) /* SS_AUTODISARM */)
 		altstack_reset(t);
 	if (unlikely(stepping))

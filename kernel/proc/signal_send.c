@@ -9,12 +9,15 @@
 
 static u64 handler_of(const struct task *t, int sig) { return t->sighand->action[sig - 1].handler; }
 
+/* Is sig caught? SIGKILL and SIGSTOP never are. */
+static inline bool has_handler(const struct task *t, int sig) { return handler_of(t, sig) > KSIG_IGN && !(t->pf & PF_KTHREAD); }
+
 /* Would the action drop sig, leaving the mask aside? force: from the kernel, so init takes SIGKILL and SIGSTOP ... if it is not the first. */
 static bool action_ignores(struct task *t, int sig, bool force)
 {
 	u64 h = handler_of(t, sig);
-	if (likely(h > KSIG_IGN && !(t->pf & PF_KTHREAD)))
-		return false; /* a handler, and SIGKILL and SIGSTOP have none */
+	if (has_handler(t, sig))
+		return false;
 	if (t->tgid == 1 && sig_in(sig, SIGSET_ONLY))
 		return true;
 	if ((t->signal->flags & SIGNAL_UNKILLABLE) && h == KSIG_DFL && !(force && sig_in(sig, SIGSET_ONLY)))
@@ -66,8 +69,8 @@ static void stop_group(struct task *p)
 		flush_signals(SIGMASK(SIGCONT), &t->pending);
 }
 
-/* Side effects at generation; false = the signal is dropped. => S */
-static bool prepare_signal(struct task *p, int sig, bool force)
+/* prepare_signal() of what is not simply queued. */
+static __noinline bool prepare_special(struct task *p, int sig, bool force)
 {
 	/* While a core is written only SIGKILL counts: it breaks the dump off. */
 	if (p->signal->flags & SIGNAL_GROUP_EXIT)
@@ -83,6 +86,15 @@ static bool prepare_signal(struct task *p, int sig, bool force)
 	if (p->ptrace && sig != SIGKILL)
 		return true;
 	return !action_ignores(p, sig, force);
+}
+
+/* Side effects at generation; false = the signal is dropped. => S */
+static inline bool prepare_signal(struct task *p, int sig, bool force)
+{
+	/* One that is caught and has no side effects is queued whatever the mask and whoever traces. */
+	if (likely(has_handler(p, sig) && !sig_in(sig, SIGSET_STOP | SIGMASK(SIGCONT)) && !(p->signal->flags & SIGNAL_GROUP_EXIT)))
+		return true;
+	return prepare_special(p, sig, force);
 }
 
 /* Can t take sig soon? => S */
@@ -129,7 +141,7 @@ static bool is_fatal(struct task *t, int sig)
 }
 
 /* The whole group dies of sig, from this moment. => S */
-static void start_group_exit(struct task *p, int sig)
+static __noinline void start_group_exit(struct task *p, int sig)
 {
 	struct signal *s = p->signal;
 	struct task *t;

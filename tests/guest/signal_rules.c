@@ -272,5 +272,28 @@ static void fault_while_ignored_kills(void)
 	CHECK((IN_CHILD(signal(SIGFPE, SIG_IGN); volatile int z = 0; z = 7 / z) & 0x7f) == SIGFPE);
 }
 
+static void fault_of_the_frame(int sig, siginfo_t *si, void *context)
+{
+	ucontext_t *uc = context;
+	_exit(sig == SIGSEGV && si->si_code == SI_KERNEL && !sigismember(&uc->uc_sigmask, SIGUSR1) && !sigismember(&uc->uc_sigmask, SIGSEGV) ? 7 : 8);
+}
+
+/* A handler whose frame cannot be written never ran: its mask does not hold for the SIGSEGV that comes of it. */
+static void unwritable_frame_leaves_mask(void)
+{
+	static char alt[16384];
+	stack_t s = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	struct sigaction usr1 = { .sa_handler = exit }, segv = { .sa_sigaction = fault_of_the_frame, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	sigfillset(&usr1.sa_mask);
+	pid_t pid = fork();
+	if (!pid) {
+		CHECK(sigaltstack(&s, NULL) == 0 && sigaction(SIGUSR1, &usr1, NULL) == 0 && sigaction(SIGSEGV, &segv, NULL) == 0);
+		__asm__ volatile("mov $4096, %%esp\n\tsyscall" : : "a"(SYS_kill), "D"(getpid()), "S"(SIGUSR1) : "rcx", "r11", "memory");
+		_exit(9);
+	}
+	int status;
+	CHECK(waitpid(pid, &status, 0) == pid && EXITED(status, 7));
+}
+
 CASES(CASE(queue_limit), CASE(numbers), CASE(alternate_stacks), CASE(not_while_on_it), CASE(overflow_kills), CASE(cpu_limit),
-	CASE(setting_ignore_discards), CASE(delivery_order), CASE(signalfd_reads), CASE(fault_while_ignored_kills))
+	CASE(setting_ignore_discards), CASE(delivery_order), CASE(signalfd_reads), CASE(fault_while_ignored_kills), CASE(unwritable_frame_leaves_mask))
