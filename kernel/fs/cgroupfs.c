@@ -1,8 +1,9 @@
 /*
  * cgroup2 as a file system: a directory per control group, with the files of cgroup_files.c. One tree, one superblock; a mount made inside a cgroup
- * namespace shows it from that namespace's root. Entry points: cgroupfs_init; hook_cgroup_of_dir, hook_cgroup_may_write for proc.
+ * namespace shows it from that namespace's root. Entry points: cgroupfs_init; hook_cgroup_of_dir, hook_cgroup_may_write for proc; hook_cgroup_event.
  *
- * A group keeps the inode of its directory until it is removed; those of files are made when somebody looks, and owner and mode live in the group.
+ * A group keeps the inode of its directory until it is removed; those of files are made when somebody looks, and owner and mode live in the group. It knows
+ * its files' inodes as long as somebody uses them, so that all who look get the same one, and inotify hears of events.
  */
 #include "fs/cgroupfs.h"
 
@@ -16,6 +17,7 @@
 #include "sched/timer.h"
 #include "vfs/dcache.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 #include "vfs/poll.h"
 
 #define WRITE_MAX 4096u
@@ -29,6 +31,7 @@ struct file_node {
 };
 static struct super *the_super; /* super_lock; kept for good */
 static DEFINE_MUTEX(super_lock, RANK_TRUNCATE);
+static DEFINE_SPINLOCK(inodes_lock, RANK_INODE_LIST); /* cgroup->file_inode, and ->dir against hook_cgroup_event() */
 static const struct inode_ops dir_ops, file_iops;
 static const struct file_ops dir_fops, file_fops;
 
@@ -75,6 +78,37 @@ static int make_file(struct super *sb, struct cgroup *cg, const struct cgroup_fi
 	return 0;
 }
 
+/* An inode of the group that somebody still uses, with a reference; NULL. */
+static struct inode *inode_in_use(struct inode **where)
+{
+	spin_lock(&inodes_lock);
+	struct inode *i = *where && inode_get_live(*where) ? *where : NULL;
+	spin_unlock(&inodes_lock);
+	return i;
+}
+
+/* The inode of f that all share. */
+static int find_file(struct super *sb, struct cgroup *cg, const struct cgroup_file *f, struct inode **out)
+{
+	struct inode *fresh, **where = &cg->file_inode[index_of(f)];
+	*out = inode_in_use(where);
+	if (*out)
+		return 0;
+	int err = make_file(sb, cg, f, &fresh);
+	if (err)
+		return err;
+	spin_lock(&inodes_lock);
+	/* Somebody was faster. */
+	bool late = *where && inode_get_live(*where);
+	if (!late)
+		*where = fresh;
+	*out = *where;
+	spin_unlock(&inodes_lock);
+	if (late)
+		inode_put(fresh);
+	return 0;
+}
+
 /* The directory of a new group, which keeps a reference to it, and the owner of all its files: current. */
 static int make_dir(struct super *sb, struct cgroup *cg, u32 mode, struct inode **out)
 {
@@ -103,8 +137,14 @@ static void evict(struct inode *i)
 		return;
 	}
 	struct file_node *n = i->private;
-	if (n)
-		cgroup_put(n->cg);
+	if (!n)
+		return;
+	struct inode **where = &n->cg->file_inode[index_of(n->file)];
+	spin_lock(&inodes_lock);
+	if (*where == i)
+		*where = NULL;
+	spin_unlock(&inodes_lock);
+	cgroup_put(n->cg);
 	kfree(n);
 }
 
@@ -145,7 +185,7 @@ static int dir_lookup(struct inode *dir, const char *name, struct inode **out)
 	struct cgroup *cg = cgroup_of(dir);
 	for (const struct cgroup_file *f = cgroup_files; f < cgroup_files + cgroup_files_nr; f++)
 		if (is_there(cg, f) && !strcmp(f->name, name))
-			return make_file(dir->sb, cg, f, out);
+			return find_file(dir->sb, cg, f, out);
 	mutex_lock(&cgroup_mutex);
 	struct cgroup *c = child_named(cg, name);
 	if (c) {
@@ -185,7 +225,9 @@ static int dir_rmdir(struct inode *dir, const char *name, struct inode *victim)
 	int err = cgroup_destroy(cgroup_of(victim));
 	if (!err) {
 		kept = cgroup_of(victim)->dir;
+		spin_lock(&inodes_lock);
 		cgroup_of(victim)->dir = NULL;
+		spin_unlock(&inodes_lock);
 	}
 	mutex_unlock(&cgroup_mutex);
 	if (!err) {
@@ -369,6 +411,20 @@ int hook_cgroup_may_write(struct cgroup *cg, const struct cred *c)
 	err = inode_permission_cred(i, MAY_WRITE, c);
 	inode_put(i);
 	return err;
+}
+
+void hook_cgroup_event(struct cgroup *cg, enum cgroup_event e)
+{
+	const struct cgroup_file *f = cgroup_files;
+	while (f->event != (int)e)
+		f++;
+	struct inode *dir = inode_in_use(&cg->dir), *i = inode_in_use(&cg->file_inode[index_of(f)]);
+	if (dir)
+		notify_name(dir, IN_MODIFY, 0, f->name, (u32)strlen(f->name), false);
+	if (i)
+		notify_inode(i, IN_MODIFY);
+	inode_put(i);
+	inode_put(dir);
 }
 
 /* --- mounting ---------------------------------------------------------------------------------------------------------------------------- */

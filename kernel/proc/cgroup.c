@@ -14,6 +14,7 @@
 #include "mm/memcg.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
+#include "vfs/notify.h"
 
 DEFINE_MUTEX(cgroup_mutex, RANK_CGROUP);
 struct cgroup_flags cgroup_flags;
@@ -71,6 +72,8 @@ void cgroup_notify(struct cgroup *cg, enum cgroup_event e)
 {
 	atomic_inc(&cg->event[e]);
 	wake_up_key(&cg->poll, TASK_NORMAL, 0, 0);
+	if (unlikely(READ_ONCE(notify_watches)))
+		hook_cgroup_event(cg, e);
 }
 
 int cgroup_path(const struct cgroup *cg, const struct cgroup *from, char *buf, size_t size)

@@ -68,7 +68,8 @@ struct cgroup {
 	/* files */
 	struct wait_queue poll;       /* woken with each event */
 	atomic_t event[CGE_COUNT];    /* how many there were, from 1 */
-	struct inode *dir;            /* C: its directory's inode, counted until it is dead */
+	struct inode *dir;            /* C, and a lock of fs/cgroupfs.c: its directory's inode, counted until it is dead */
+	struct inode *file_inode[CGROUP_FILES_MAX]; /* that lock: those in use, not counted */
 	struct cgroup_file_attr attr[CGROUP_FILES_MAX]; /* owner and mode of each file; races are harmless */
 };
 extern struct cgroup root_cgroup;
@@ -104,7 +105,7 @@ static inline bool cgroup_is_threaded(const struct cgroup *cg) { return cg->dom 
 int cgroup_may_hold_tasks(const struct cgroup *cg);
 /* The path of cg as seen from `from`, "/../" for each step up. The length as format_str. */
 int cgroup_path(const struct cgroup *cg, const struct cgroup *from, char *buf, size_t size);
-/* Something that poll(2) tells of. Any context. */
+/* Something that poll(2) and inotify tell of. => no spinlock that comes after T; not in an interrupt */
 void cgroup_notify(struct cgroup *cg, enum cgroup_event e);
 
 /* --- cgroup_task.c: members -------------------------------------------------------------------------------------------------------------- */
@@ -172,6 +173,8 @@ static inline struct cgroup_namespace *current_cgroup_ns(void) { return current-
 /* --- defined by fs/cgroupfs.c ------------------------------------------------------------------------------------------------------------ */
 /* The group whose directory f is, with a reference; NULL: none. */
 struct cgroup *hook_cgroup_of_dir(struct file *f);
+/* Tells the inotify watchers of e's file and of cg's directory. => as cgroup_notify() */
+void hook_cgroup_event(struct cgroup *cg, enum cgroup_event e);
 /* May c write to cg's cgroup.procs? 0 or -EACCES ... */
 int hook_cgroup_may_write(struct cgroup *cg, const struct cred *c);
 

@@ -1,6 +1,6 @@
 /*
  * Telling watchers of files what happens to them: inotify (vfs/inotify.c). The hooks cost one predicted branch while nobody watches anything. Masks are IN_*.
- * => no spinlocks held; the caller keeps the inodes
+ * => the caller keeps the inodes; no spinlocks held, but for notify_inode and notify_name of a file system whose inodes may be given up under tasklist_lock
  */
 #ifndef PANDO_VFS_NOTIFY_H
 #define PANDO_VFS_NOTIFY_H

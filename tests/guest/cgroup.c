@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
@@ -458,6 +459,37 @@ static void fork_bomb(void)
 
 /* --- events -------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Another one than the watchers' lookup finds the same file; the directory's watchers are told the name. */
+static void events_inotify(void)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	begin();
+	CHECK(mkdir(at("a"), 0755) == 0);
+	struct pollfd p = { inotify_init1(IN_NONBLOCK | IN_CLOEXEC), POLLIN, 0 };
+	int file = inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY), dir = inotify_add_watch(p.fd, at("a"), IN_MODIFY);
+	CHECK(file > 0 && dir > file && inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY) == file);
+	CHECK(is(at("a/cgroup.events"), "populated 0\nfrozen 0\n"));
+	CHECK(poll(&p, 1, 0) == 0);
+	CHECK(put(at("a/cgroup.freeze"), "1") == 0);
+	int seen = 0;
+	while (seen != 3) {
+		CHECK(poll(&p, 1, 10000) == 1);
+		ssize_t n = read(p.fd, buf, sizeof(buf));
+		for (char *at_ = buf; at_ < buf + n;) {
+			struct inotify_event *e = (void *)at_;
+			CHECK(e->mask == IN_MODIFY && (e->wd == file || e->wd == dir));
+			if (e->wd == file)
+				seen |= 1;
+			else if (!strcmp(e->name, "cgroup.events"))
+				seen |= 2;
+			at_ += sizeof(*e) + e->len;
+		}
+	}
+	close(p.fd);
+	CHECK(rmdir(at("a")) == 0);
+	end();
+}
+
 static void events_poll(void)
 {
 	char buf[128];
@@ -809,5 +841,5 @@ static void proc_cgroups(void)
 }
 
 CASES(CASE(tree), CASE(limits), CASE(subtree_control), CASE(migrate), CASE(inherited), CASE(internal_processes), CASE(threaded), CASE(pids),
-      CASE(fork_bomb), CASE(events_poll), CASE(freeze), CASE(freeze_moves), CASE(kill_frozen), CASE(into_cgroup), CASE(delegate), CASE(ns_unshare),
+      CASE(fork_bomb), CASE(events_poll), CASE(events_inotify), CASE(freeze), CASE(freeze_moves), CASE(kill_frozen), CASE(into_cgroup), CASE(delegate), CASE(ns_unshare),
       CASE(ns_clone), CASE(nsdelegate), CASE(proc_cgroups))
