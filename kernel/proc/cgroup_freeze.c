@@ -13,7 +13,7 @@ void cgroup_update_frozen(struct cgroup *cg)
 	for (; cg->parent; cg = cg->parent) {
 		const struct cgroup *child;
 		bool frozen = cg->freezing && cg->nr_frozen == cg->nr_tasks;
-		list_for_each(child, &cg->children, sibling)
+		list_for_each (child, &cg->children, sibling)
 			frozen = frozen && child->frozen;
 		if (frozen == cg->frozen)
 			return;
@@ -45,17 +45,22 @@ void cgroup_set_freeze(struct cgroup *top, bool freeze)
 	if (top->freeze == freeze)
 		return;
 	top->freeze = freeze;
+	bool applied = false;
 	spin_lock(&tasklist_lock);
 	for (struct cgroup *cg = top; cg; cg = cgroup_next(cg, top)) {
 		bool want = cg->freeze || (cg->parent && cg->parent->freezing);
 		if (want == cg->freezing)
 			continue;
 		cg->freezing = want;
+		applied = true;
 		cgroup_for_each_task(cg, false, freeze_one, want ? cg : NULL);
 	}
 	/* Groups without tasks have nobody who would tell; what changes below changes what is above. */
 	for (struct cgroup *cg = top; cg; cg = cgroup_next(cg, top))
 		cgroup_update_frozen(cg);
+	/* A group above holds the state: who waits for a change must not wait for ever. As on Linux. */
+	if (!applied)
+		cgroup_notify(top, CGE_EVENTS);
 	spin_unlock(&tasklist_lock);
 }
 

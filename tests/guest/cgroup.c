@@ -459,22 +459,15 @@ static void fork_bomb(void)
 
 /* --- events -------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Another one than the watchers' lookup finds the same file; the directory's watchers are told the name. */
-static void events_inotify(void)
+/* Both watches have an event, and no other has. */
+static void wait_modified(int fd, int file, int dir)
 {
 	char buf[1024] __attribute__((aligned(8)));
-	begin();
-	CHECK(mkdir(at("a"), 0755) == 0);
-	struct pollfd p = { inotify_init1(IN_NONBLOCK | IN_CLOEXEC), POLLIN, 0 };
-	int file = inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY), dir = inotify_add_watch(p.fd, at("a"), IN_MODIFY);
-	CHECK(file > 0 && dir > file && inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY) == file);
-	CHECK(is(at("a/cgroup.events"), "populated 0\nfrozen 0\n"));
-	CHECK(poll(&p, 1, 0) == 0);
-	CHECK(put(at("a/cgroup.freeze"), "1") == 0);
+	struct pollfd p = { fd, POLLIN, 0 };
 	int seen = 0;
 	while (seen != 3) {
 		CHECK(poll(&p, 1, 10000) == 1);
-		ssize_t n = read(p.fd, buf, sizeof(buf));
+		ssize_t n = read(fd, buf, sizeof(buf));
 		for (char *at_ = buf; at_ < buf + n;) {
 			struct inotify_event *e = (void *)at_;
 			CHECK(e->mask == IN_MODIFY && (e->wd == file || e->wd == dir));
@@ -485,6 +478,25 @@ static void events_inotify(void)
 			at_ += sizeof(*e) + e->len;
 		}
 	}
+}
+
+/* Another one than the watchers' lookup finds the same file; the directory's watchers are told the name. */
+static void events_inotify(void)
+{
+	begin();
+	CHECK(mkdir(at("a"), 0755) == 0);
+	struct pollfd p = { inotify_init1(IN_NONBLOCK | IN_CLOEXEC), POLLIN, 0 };
+	int file = inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY), dir = inotify_add_watch(p.fd, at("a"), IN_MODIFY);
+	CHECK(file > 0 && dir > file && inotify_add_watch(p.fd, at("a/cgroup.events"), IN_MODIFY) == file);
+	CHECK(is(at("a/cgroup.events"), "populated 0\nfrozen 0\n"));
+	CHECK(poll(&p, 1, 0) == 0);
+	CHECK(put(at("a/cgroup.freeze"), "1") == 0);
+	wait_modified(p.fd, file, dir);
+	/* The group above freezes it already: there is nothing to wait for, and that is told. */
+	CHECK(put(at("cgroup.freeze"), "1") == 0);
+	CHECK(put(at("a/cgroup.freeze"), "0") == 0);
+	wait_modified(p.fd, file, dir);
+	CHECK(put(at("cgroup.freeze"), "0") == 0);
 	close(p.fd);
 	CHECK(rmdir(at("a")) == 0);
 	end();
@@ -682,7 +694,8 @@ static void into_cgroup(void)
 	CHECK(EXITED(IN_CHILD({
 		CHECK(setgid(1000) == 0 && setuid(1000) == 0);
 		CHECK_ERR(clone_into(dir, 0), EACCES);
-	}), 0));
+	}),
+		0));
 	close(dir), close(gone), close(other), close(file), close(top);
 	end();
 }
@@ -773,7 +786,8 @@ static void ns_unshare(void)
 		CHECK(strstr(get("/proc/self/cgroup"), "/a/in\n"));
 		CHECK(umount("m") == 0);
 		CHECK(put(TOP "/cgroup.procs", "0") == 0);
-	}), 0));
+	}),
+		0));
 	finish(sit);
 	end();
 }
@@ -799,7 +813,8 @@ static void ns_clone(void)
 		CHECK(setgid(1000) == 0 && setuid(1000) == 0);
 		CHECK_ERR(unshare(CLONE_NEWCGROUP), EPERM);
 		CHECK(unshare(CLONE_NEWUSER | CLONE_NEWCGROUP) == 0);
-	}), 0));
+	}),
+		0));
 	end();
 }
 
@@ -827,7 +842,8 @@ static void nsdelegate(void)
 		CHECK(put(at("a/b/cgroup.max.depth"), "5") == 0);
 		int top = open(base, O_RDONLY | O_DIRECTORY);
 		CHECK_ERR(clone_into(top, 0), ENOENT);
-	}), 0));
+	}),
+		0));
 	CHECK(mount(NULL, TOP, NULL, MS_REMOUNT, NULL) == 0);
 	end();
 }
@@ -841,5 +857,5 @@ static void proc_cgroups(void)
 }
 
 CASES(CASE(tree), CASE(limits), CASE(subtree_control), CASE(migrate), CASE(inherited), CASE(internal_processes), CASE(threaded), CASE(pids),
-      CASE(fork_bomb), CASE(events_poll), CASE(events_inotify), CASE(freeze), CASE(freeze_moves), CASE(kill_frozen), CASE(into_cgroup), CASE(delegate), CASE(ns_unshare),
-      CASE(ns_clone), CASE(nsdelegate), CASE(proc_cgroups))
+	CASE(fork_bomb), CASE(events_poll), CASE(events_inotify), CASE(freeze), CASE(freeze_moves), CASE(kill_frozen), CASE(into_cgroup), CASE(delegate),
+	CASE(ns_unshare), CASE(ns_clone), CASE(nsdelegate), CASE(proc_cgroups))
