@@ -6,64 +6,12 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 
-#define TOP "/sys/fs/cgroup"
-
-static char base[64]; /* the case's own group */
-
-static const char *at(const char *fmt, ...)
-{
-	static char buf[4][256];
-	static int next;
-	char *p = buf[next++ & 3];
-	va_list ap;
-	int n = snprintf(p, 256, "%s/", base);
-	va_start(ap, fmt);
-	vsnprintf(p + n, 256 - (size_t)n, fmt, ap);
-	va_end(ap);
-	return p;
-}
-
-/* 0 or -1 with errno. */
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int err = errno;
-	close(fd);
-	errno = err;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
-static const char *get(const char *path)
-{
-	static char buf[4][8192];
-	static int next;
-	char *p = buf[next++ & 3];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, p, 8191);
-	int err = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = err;
-	if (n < 0)
-		return NULL;
-	p[n] = 0;
-	return p;
-}
-
-static int is(const char *path, const char *text)
-{
-	const char *s = get(path);
-	return s && !strcmp(s, text);
-}
+#include "groups.h"
 
 static int has_word(const char *text, const char *word)
 {
@@ -72,20 +20,6 @@ static int has_word(const char *text, const char *word)
 		if ((p == text || strchr(" \n", p[-1])) && strchr(" \n", p[n]))
 			return 1;
 	return 0;
-}
-
-/* The number behind `key` in a file of "key number" lines; without key the file's own. */
-static long number(const char *path, const char *key)
-{
-	const char *s = get(path);
-	CHECK(s);
-	if (!key)
-		return atol(s);
-	size_t n = strlen(key);
-	for (; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : s)
-		if (!strncmp(s, key, n) && s[n] == ' ')
-			return atol(s + n + 1);
-	return -1;
 }
 
 static void await_event(const char *key, long v, const char *dir)

@@ -1,52 +1,7 @@
 /* The cpu controller of cgroup2: cpu.weight, cpu.max, cpu.stat. Needs root. */
 #include "check.h"
 
-#define TOP "/sys/fs/cgroup"
-
-static char base[64];
-
-static const char *at(const char *name)
-{
-	static char buf[4][128];
-	static int next;
-	char *p = buf[next++ & 3];
-	snprintf(p, 128, "%s/%s", base, name);
-	return p;
-}
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int err = errno;
-	close(fd);
-	errno = err;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-static const char *get(const char *path)
-{
-	static char buf[4096];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return NULL;
-	buf[n] = 0;
-	return buf;
-}
-static int is(const char *path, const char *text) { return !strcmp(get(path) ?: "", text); }
-static long number(const char *path, const char *key)
-{
-	const char *s = get(path);
-	size_t n = strlen(key);
-	CHECK(s);
-	for (; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : s)
-		if (!strncmp(s, key, n) && s[n] == ' ')
-			return atol(s + n + 1);
-	return -1;
-}
+#include "groups.h"
 
 static void begin(void)
 {

@@ -101,14 +101,22 @@ static void wrap_around(struct rng *r)
 static void bomb(void)
 {
 	struct rlimit limit = { BOMB_LIMIT, BOMB_LIMIT };
+	unsigned *refused = map_shared(PAGE);
 	pid_t first = fork();
 	CHECK(first >= 0);
 	if (!first) {
 		CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0 && setgid(BOMB_UID) == 0 && setuid(BOMB_UID) == 0);
-		for (;;)
-			if (fork() < 0 && errno != EAGAIN && errno != EINTR)
+		for (;;) {
+			if (fork() >= 0)
+				continue;
+			if (errno != EAGAIN && errno != EINTR)
 				_exit(BAD);
+			__atomic_add_fetch(refused, 1, __ATOMIC_RELAXED);
+		}
 	}
+	/* Nobody may kill it before it is another user's. */
+	while (!__atomic_load_n(refused, __ATOMIC_RELAXED))
+		msleep(1);
 	/* Beside it, others work. */
 	for (int i = 0; i < 5; i++) {
 		int st;
@@ -125,6 +133,7 @@ static void bomb(void)
 	}
 	int st;
 	CHECK(killer > 0 && waitpid(killer, &st, 0) == killer && waitpid(first, &st, 0) == first && WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL);
+	munmap(refused, PAGE);
 }
 
 static void stress(unsigned long n)
