@@ -13,12 +13,10 @@
 
 typedef ssize_t (*rw_fn)(struct file *f, struct iter *it, u64 *pos);
 
-/* The operation after its checks; *pos < 0 as s64 has been refused. */
+/* The operation after its callers' checks: the file is open for it, and *pos < 0 as s64 has been refused. */
 static ssize_t do_rw(struct file *f, struct iter *it, u64 *pos, bool write)
 {
 	rw_fn fn = write ? f->ops->write : f->ops->read;
-	if (!(write ? file_writable(f) : file_readable(f)))
-		return -EBADF;
 	if (unlikely(!fn))
 		return !write && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 	ssize_t n = fn(f, it, pos);
