@@ -95,12 +95,21 @@ void mm_put_user(struct mm *mm)
 	mm_put(mm);
 }
 
+/* The first behind `at` that still has a reference, with one more. One that has none is about to leave the list. => all_mms_lock */
+static struct mm *next_alive(struct list_head *at)
+{
+	for (at = at->next; at != &all_mms_list; at = at->next) {
+		struct mm *mm = list_entry(at, struct mm, all);
+		if (atomic_inc_not_zero(&mm->count))
+			return mm;
+	}
+	return NULL;
+}
+
 struct mm *mm_first(void)
 {
 	spin_lock(&all_mms_lock);
-	struct mm *mm = list_empty(&all_mms_list) ? NULL : list_first(&all_mms_list, struct mm, all);
-	if (mm)
-		mm_get(mm);
+	struct mm *mm = next_alive(&all_mms_list);
 	spin_unlock(&all_mms_lock);
 	return mm;
 }
@@ -108,9 +117,7 @@ struct mm *mm_first(void)
 struct mm *mm_next(struct mm *mm)
 {
 	spin_lock(&all_mms_lock);
-	struct mm *next = mm->all.next == &all_mms_list ? NULL : list_next(mm, all);
-	if (next)
-		mm_get(next);
+	struct mm *next = next_alive(&mm->all);
 	spin_unlock(&all_mms_lock);
 	mm_put(mm);
 	return next;
