@@ -102,7 +102,7 @@ void ipc_remove(struct ipc_ids *ids, struct ipc_head *h)
 	ids->cap = 0;
 }
 
-struct ipc_head *ipc_find_slot(struct ipc_ids *ids, s32 id)
+static struct ipc_head *in_slot(struct ipc_ids *ids, s32 id)
 {
 	u32 slot = (u32)id % IPC_SLOTS_MAX;
 	return id >= 0 && slot < ids->cap ? ids->slot[slot] : NULL;
@@ -110,7 +110,7 @@ struct ipc_head *ipc_find_slot(struct ipc_ids *ids, s32 id)
 
 struct ipc_head *ipc_find(struct ipc_ids *ids, s32 id)
 {
-	struct ipc_head *h = ipc_find_slot(ids, id);
+	struct ipc_head *h = in_slot(ids, id);
 	return h && h->id == id ? h : NULL;
 }
 
@@ -149,10 +149,24 @@ int ipc_permission(const struct ipc_namespace *ns, const struct ipc_head *h, u32
 	return (want & ~granted & 7) && !ns_capable(ns->common.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
-int ipc_may_control(const struct ipc_namespace *ns, const struct ipc_head *h)
+static int may_control(const struct ipc_namespace *ns, const struct ipc_head *h)
 {
 	u32 euid = current_cred()->euid;
 	return euid == h->cuid || euid == h->uid || ns_capable(ns->common.owner, CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+int ipc_find_to_control(const struct ipc_namespace *ns, struct ipc_ids *ids, s32 id, struct ipc_head **out)
+{
+	*out = ipc_find(ids, id);
+	return *out ? may_control(ns, *out) : -EINVAL;
+}
+
+int ipc_find_to_stat(const struct ipc_namespace *ns, struct ipc_ids *ids, s32 id, bool by_slot, bool any, struct ipc_head **out)
+{
+	*out = by_slot ? in_slot(ids, id) : ipc_find(ids, id);
+	if (!*out)
+		return -EINVAL;
+	return any ? 0 : ipc_permission(ns, *out, 0444);
 }
 
 int ipc_set_perm(struct ipc_head *h, const struct ipc64_perm *in)

@@ -27,15 +27,16 @@ void ipc_ids_init(struct ipc_ids *ids, struct spinlock *lock);
 int ipc_add(struct ipc_ids *ids, struct ipc_head *h, s32 limit);
 /* => lock. Takes h out: nobody finds it any more. */
 void ipc_remove(struct ipc_ids *ids, struct ipc_head *h);
-/* => lock. By id, by the slot of an id alone, by key; NULL when there is none. */
+/* => lock. By id; NULL when there is none. */
 struct ipc_head *ipc_find(struct ipc_ids *ids, s32 id);
-struct ipc_head *ipc_find_slot(struct ipc_ids *ids, s32 id);
 /* => lock. The highest slot in use, 0 when none is: what the INFO commands return. */
 int ipc_max_slot(const struct ipc_ids *ids);
 /* => lock. May current access h as `want` (permission bits anywhere in its three groups) says? 0 or -EACCES */
 int ipc_permission(const struct ipc_namespace *ns, const struct ipc_head *h, u32 want);
-/* => lock. May current set or remove h? 0 or -EPERM */
-int ipc_may_control(const struct ipc_namespace *ns, const struct ipc_head *h);
+/* => lock. What the control calls look up: to set or remove it (0, -EINVAL for no such id, -EPERM), or to read it, by id or slot, by `any`body (0, -EINVAL,
+ * -EACCES). *out is NULL only with -EINVAL. */
+int ipc_find_to_control(const struct ipc_namespace *ns, struct ipc_ids *ids, s32 id, struct ipc_head **out);
+int ipc_find_to_stat(const struct ipc_namespace *ns, struct ipc_ids *ids, s32 id, bool by_slot, bool any, struct ipc_head **out);
 /* => lock. IPC_SET: owner and mode. 0 or -EINVAL (ids that current cannot name). */
 int ipc_set_perm(struct ipc_head *h, const struct ipc64_perm *in);
 void ipc_fill_perm(const struct ipc_head *h, struct ipc64_perm *out);

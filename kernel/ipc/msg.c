@@ -147,14 +147,12 @@ static long ctl_info(struct ipc_namespace *ns, bool used, uaddr_t uinfo)
 static long ctl_stat(struct ipc_namespace *ns, s32 id, bool by_slot, bool any, uaddr_t ubuf)
 {
 	struct msqid64_ds d;
-	long ret = -EINVAL;
 	memset(&d, 0, sizeof(d));
 	spin_lock(msg_ids(ns)->lock);
-	struct ipc_head *h = by_slot ? ipc_find_slot(msg_ids(ns), id) : ipc_find(msg_ids(ns), id);
+	struct ipc_head *h;
+	long ret = ipc_find_to_stat(ns, msg_ids(ns), id, by_slot, any, &h);
 	const struct msg_queue *q = queue_of(h);
-	if (h)
-		ret = any ? 0 : ipc_permission(ns, h, 0444);
-	if (h && !ret) {
+	if (!ret) {
 		ipc_fill_perm(h, &d.msg_perm);
 		d.msg_stime = q->stime;
 		d.msg_rtime = q->rtime;
@@ -177,9 +175,9 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 	if (copy_from_user(&d, ubuf, sizeof(d)))
 		return -EFAULT;
 	spin_lock(msg_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(msg_ids(ns), id);
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, msg_ids(ns), id, &h);
 	struct msg_queue *q = queue_of(h);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
 	if (!err && d.msg_qbytes > (u64)ns->limits.msg_mnb && !ns_capable(ns->common.owner, CAP_SYS_RESOURCE))
 		err = -EPERM;
 	if (!err)
@@ -197,8 +195,8 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 static long ctl_remove(struct ipc_namespace *ns, s32 id)
 {
 	spin_lock(msg_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(msg_ids(ns), id);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, msg_ids(ns), id, &h);
 	if (!err)
 		remove_queue(ns, queue_of(h));
 	spin_unlock(msg_ids(ns)->lock);

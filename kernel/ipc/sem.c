@@ -145,13 +145,11 @@ static long ctl_info(struct ipc_namespace *ns, bool used, uaddr_t uinfo)
 static long ctl_stat(struct ipc_namespace *ns, s32 id, bool by_slot, bool any, uaddr_t ubuf)
 {
 	struct semid64_ds d;
-	long ret = -EINVAL;
 	memset(&d, 0, sizeof(d));
 	spin_lock(sem_ids(ns)->lock);
-	struct ipc_head *h = by_slot ? ipc_find_slot(sem_ids(ns), id) : ipc_find(sem_ids(ns), id);
-	if (h)
-		ret = any ? 0 : ipc_permission(ns, h, 0444);
-	if (h && !ret) {
+	struct ipc_head *h;
+	long ret = ipc_find_to_stat(ns, sem_ids(ns), id, by_slot, any, &h);
+	if (!ret) {
 		ipc_fill_perm(h, &d.sem_perm);
 		d.sem_otime = sem_set_of(h)->otime;
 		d.sem_ctime = sem_set_of(h)->ctime;
@@ -291,8 +289,8 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 	if (copy_from_user(&d, ubuf, sizeof(d)))
 		return -EFAULT;
 	spin_lock(sem_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(sem_ids(ns), id);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, sem_ids(ns), id, &h);
 	if (!err)
 		err = ipc_set_perm(h, &d.sem_perm);
 	if (!err)
@@ -304,8 +302,8 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 static long ctl_remove(struct ipc_namespace *ns, s32 id)
 {
 	spin_lock(sem_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(sem_ids(ns), id);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, sem_ids(ns), id, &h);
 	if (!err)
 		remove_set(ns, sem_set_of(h));
 	spin_unlock(sem_ids(ns)->lock);

@@ -245,14 +245,12 @@ static long ctl_used(struct ipc_namespace *ns, uaddr_t ubuf)
 static long ctl_stat(struct ipc_namespace *ns, s32 id, bool by_slot, bool any, uaddr_t ubuf)
 {
 	struct shmid64_ds d;
-	long ret = -EINVAL;
 	memset(&d, 0, sizeof(d));
 	spin_lock(shm_ids(ns)->lock);
-	struct ipc_head *h = by_slot ? ipc_find_slot(shm_ids(ns), id) : ipc_find(shm_ids(ns), id);
+	struct ipc_head *h;
+	long ret = ipc_find_to_stat(ns, shm_ids(ns), id, by_slot, any, &h);
 	const struct shm_segment *s = shm_of(h);
-	if (h)
-		ret = any ? 0 : ipc_permission(ns, h, 0444);
-	if (h && !ret) {
+	if (!ret) {
 		ipc_fill_perm(h, &d.shm_perm);
 		d.shm_segsz = s->size;
 		d.shm_atime = s->atime;
@@ -273,8 +271,8 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 	if (copy_from_user(&d, ubuf, sizeof(d)))
 		return -EFAULT;
 	spin_lock(shm_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(shm_ids(ns), id);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, shm_ids(ns), id, &h);
 	if (!err)
 		err = ipc_set_perm(h, &d.shm_perm);
 	if (!err)
@@ -287,8 +285,8 @@ static long ctl_set(struct ipc_namespace *ns, s32 id, uaddr_t ubuf)
 static long ctl_remove(struct ipc_namespace *ns, s32 id)
 {
 	spin_lock(shm_ids(ns)->lock);
-	struct ipc_head *h = ipc_find(shm_ids(ns), id);
-	long err = h ? ipc_may_control(ns, h) : -EINVAL;
+	struct ipc_head *h;
+	long err = ipc_find_to_control(ns, shm_ids(ns), id, &h);
 	bool last = false;
 	if (!err) {
 		h->mode |= SHM_DEST;
