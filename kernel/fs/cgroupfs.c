@@ -420,9 +420,9 @@ void hook_cgroup_event(struct cgroup *cg, enum cgroup_event e)
 		f++;
 	struct inode *dir = inode_in_use(&cg->dir), *i = inode_in_use(&cg->file_inode[index_of(f)]);
 	if (dir)
-		notify_name(dir, IN_MODIFY, 0, f->name, (u32)strlen(f->name), false);
+		notify_name(dir, IN_MODIFY | NOTIFY_LOCKED, 0, f->name, (u32)strlen(f->name), false);
 	if (i)
-		notify_inode(i, IN_MODIFY);
+		notify_inode(i, IN_MODIFY | NOTIFY_LOCKED);
 	inode_put(i);
 	inode_put(dir);
 }

@@ -274,6 +274,7 @@ const struct file_ops p9_file_ops = {
 	.read = file_op_read,
 	.write = file_op_write,
 	.llseek = file_op_llseek,
+	.no_leases = true,
 	.fsync = file_op_fsync,
 	.mmap = file_op_mmap,
 };

@@ -18,16 +18,19 @@ static struct fdtable *table_of(struct task *t)
 	return files;
 }
 
-/* The open file behind n->fd, with a reference. */
-static int node_file(const struct proc_node *n, struct file **out, bool *cloexec)
+/* The open file behind n->fd, with a reference. table (may be NULL): only to compare, it may be gone. */
+static int node_file_in(const struct proc_node *n, struct file **out, bool *cloexec, const struct fdtable **table)
 {
 	struct fdtable *files = table_of(n->task);
 	if (!files)
 		return -ENOENT;
 	*out = fdtable_lookup(files, n->fd, cloexec);
+	if (table)
+		*table = files;
 	fdtable_put(files);
 	return *out ? 0 : -ENOENT;
 }
+static int node_file(const struct proc_node *n, struct file **out, bool *cloexec) { return node_file_in(n, out, cloexec, NULL); }
 
 static int fd_follow(const struct proc_node *n, struct path *out)
 {
@@ -76,20 +79,22 @@ static int fd_link(const struct proc_node *n, char *buf, size_t size)
 static int show_fdinfo(struct text *t, const struct proc_node *n)
 {
 	struct file *f;
+	const struct fdtable *table;
 	bool cloexec = false;
-	int r = node_file(n, &f, &cloexec);
+	int r = node_file_in(n, &f, &cloexec, &table);
 	if (r)
 		return r;
 	text_printf(t, "pos:\t%lli\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n", (long long)f->pos, f->flags | (cloexec ? O_CLOEXEC : 0),
 		f->path.mnt ? f->path.mnt->id : 0, (unsigned long long)f->inode->ino);
-	char *p = f->ops->show_fdinfo ? text_room(t, 4096) : NULL;
+	r = proc_show_fd_locks(t, f, table);
+	char *p = !r && f->ops->show_fdinfo ? text_room(t, 4096) : NULL;
 	if (p) {
 		int len = f->ops->show_fdinfo(f, p, 4096);
 		if (len > 0)
 			t->len += (size_t)min(len, 4095);
 	}
 	file_put(f);
-	return 0;
+	return r;
 }
 
 static int may_read_fd(const struct proc_node *n) { return proc_may_read(n->task); }

@@ -288,6 +288,7 @@ static struct proc_entry const root_dir[] = {
 	PROC_TEXT("swaps", 0444, show_swaps),
 	PROC_TEXT("interrupts", 0444, show_interrupts),
 	PROC_TEXT("kallsyms", 0444, show_kallsyms),
+	PROC_TEXT("locks", 0444, proc_show_locks),
 	PROC_TEXT("slabinfo", 0400, show_slabinfo),
 	PROC_TEXT("vmstat", 0444, show_vmstat),
 	PROC_TEXT("pando", 0444, proc_show_pando),

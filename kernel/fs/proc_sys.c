@@ -12,6 +12,7 @@
 #include "proc/ns.h"
 #include "proc/seccomp.h"
 #include "vfs/inotify.h"
+#include "vfs/locks.h"
 #include "vfs/pipe.h"
 
 typedef unsigned long long ull;
@@ -315,11 +316,19 @@ static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), 
 static const struct proc_entry inotify_dir[] = { SETTING("max_user_instances", inotify_max_instances, 0, 0x7fffffff),
 	SETTING("max_user_watches", inotify_max_watches, 0, 0x7fffffff), SETTING("max_queued_events", inotify_max_events, 0, 0x7fffffff) };
 static const struct proc_entry fs_dir[] = {
-	NUMBER("file-max", 0644, show_file_max, store_file_max), PROC_TEXT("file-nr", 0444, show_file_nr), PROC_TEXT("inode-nr", 0444, show_inode_nr),
-	CONSTANT("nr_open", "1048576"), PROC_TEXT("pipe-max-size", 0444, show_pipe_max), SETTING("suid_dumpable", suid_dumpable, 0, 2),
+	NUMBER("file-max", 0644, show_file_max, store_file_max),
+	PROC_TEXT("file-nr", 0444, show_file_nr),
+	PROC_TEXT("inode-nr", 0444, show_inode_nr),
+	CONSTANT("nr_open", "1048576"),
+	PROC_TEXT("pipe-max-size", 0444, show_pipe_max),
+	SETTING("suid_dumpable", suid_dumpable, 0, 2),
 	PROC_DIR("inotify", 0555, inotify_dir),
+	SETTING("lease-break-time", lease_break_time, 0, 0x7fffffff),
+	SETTING("leases-enable", leases_enable, 0, 0x7fffffff),
+	SETTING("dir-notify-enable", dir_notify_enable, 0, 0x7fffffff),
 	{ .name = "binfmt_misc", .mode = S_IFDIR | 0555 }, /* for the file system of that name */
-	CONSTANT("protected_symlinks", "0"), CONSTANT("protected_hardlinks", "0"),
+	CONSTANT("protected_symlinks", "0"),
+	CONSTANT("protected_hardlinks", "0"),
 	{ .name = "mqueue", .mode = S_IFDIR | 0555, .dir = proc_mqueue_dir, .nr = PROC_MQUEUE_NR },
 };
 static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };

@@ -116,6 +116,10 @@ void proc_put_comm(struct text *t, struct task *task, bool escape);
 int proc_show_birth(struct text *t, const struct proc_node *n);
 int proc_show_births_idle(struct text *t, const struct proc_node *n);
 int proc_show_births_failed(struct text *t, const struct proc_node *n);
+/* --- proc_locks.c -------------------------------------------------------------------------------------------------------------------------- */
+/* /proc/locks; the lines of fdinfo for what f has through `table`: 0 or -ENOMEM. */
+int proc_show_locks(struct text *t, const struct proc_node *n);
+int proc_show_fd_locks(struct text *t, const struct file *f, const struct fdtable *table);
 /* --- proc_mm.c ---------------------------------------------------------------------------------------------------------------------------- */
 int proc_show_maps(struct text *t, const struct proc_node *n);
 int proc_show_smaps(struct text *t, const struct proc_node *n);

@@ -1,5 +1,6 @@
 /*
  * Files that tell by a signal when they are ready: F_SETOWN, F_SETSIG and their relatives, O_ASYNC. Entry points: the hook_file_owner* functions.
+ * Leases and dnotify tell their files' owners by the same signals (hook_file_owner_tell).
  *
  * With O_ASYNC a file's owner hangs on the wait queues that its poll op names, as poll(2) would. A wake-up there comes where no signal may be sent (a signal takes
  * locks that come before a wait queue's), so the owner is put on a list, and the kernel thread `kasync`, which the first O_ASYNC starts, sends.
@@ -31,6 +32,7 @@ struct file_owner {
 	struct file *file; /* lock: NULL once it is gone */
 	struct list_head node; /* async_lock: waits for kasync */
 	u32 events; /* async_lock: POLL* since */
+	s32 msg_fd; /* async_lock: the descriptor of a POLLMSG among them */
 	struct {
 		struct wait_entry entry;
 		struct wait_queue *q;
@@ -97,6 +99,9 @@ static void tell(const struct file_owner *o, struct task *t, int code, u32 band)
 	enum pid_type to = o->type == PIDTYPE_PID ? PIDTYPE_PID : PIDTYPE_TGID;
 	if (!may_signal(o, t))
 		return;
+	/* Signals whose codes mean something else say only where they come from. */
+	if (o->sig && sig_in(o->sig, SIGSET_SYNC | SIGMASK(SIGCHLD)))
+		code = SI_SIGIO;
 	struct ksiginfo i = { .signo = o->sig, .code = code, .value = band, .status = o->fd };
 	/* No signal chosen, or its queue is full: the old one, which says nothing. */
 	if (!o->sig || send_signal_info(t, o->sig, &i, to))
@@ -127,6 +132,7 @@ static const struct {
 } kinds[] = {
 	{ POLLIN | POLLRDNORM, POLL_IN, POLLIN | POLLRDNORM },
 	{ POLLOUT | POLLWRNORM, POLL_OUT, POLLOUT | POLLWRNORM | POLLWRBAND },
+	{ POLLMSG, POLL_MSG, POLLIN | POLLRDNORM | POLLMSG },
 	{ POLLPRI, POLL_PRI, POLLPRI | POLLRDBAND },
 	{ POLLERR, POLL_ERR, POLLERR },
 	{ POLLHUP, POLL_HUP, POLLHUP | POLLERR },
@@ -145,25 +151,29 @@ static u32 ask_file(struct file_owner *o)
 	return events;
 }
 
-static void send_events(struct file_owner *o, u32 events)
+/* msg_fd: the descriptor of POLLMSG. */
+static void send_events(struct file_owner *o, u32 events, s32 msg_fd)
 {
 	struct file_owner now;
 	if (!events)
 		events = ask_file(o);
 	/* A copy, because a signal's locks come before this one. */
 	spin_lock(&o->lock);
-	now = (struct file_owner){ .pid = o->pid, .type = o->type, .uid = o->uid, .euid = o->euid, .sig = o->sig, .fd = o->fd };
+	now = (struct file_owner){ .pid = o->pid, .type = o->type, .uid = o->uid, .euid = o->euid, .sig = o->sig };
+	s32 fd = o->fd;
 	if (now.pid)
 		pid_get(now.pid);
 	spin_unlock(&o->lock);
-	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++)
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		now.fd = kinds[k].code == POLL_MSG ? msg_fd : fd;
 		if (events & kinds[k].events)
 			tell_all(&now, kinds[k].code, kinds[k].band);
+	}
 	if (now.pid)
 		pid_put(now.pid);
 }
 
-static struct file_owner *next_ready(u32 *events)
+static struct file_owner *next_ready(u32 *events, s32 *msg_fd)
 {
 	struct file_owner *o = NULL;
 	u64 f = spin_lock_irqsave(&async_lock);
@@ -171,6 +181,7 @@ static struct file_owner *next_ready(u32 *events)
 		o = list_first(&ready, struct file_owner, node);
 		list_del(&o->node);
 		*events = o->events;
+		*msg_fd = o->msg_fd;
 		o->events = 0;
 	}
 	spin_unlock_irqrestore(&async_lock, f);
@@ -183,10 +194,11 @@ static int kasync_main(void *unused)
 {
 	struct file_owner *o;
 	u32 events;
+	s32 msg_fd;
 	for (;;) {
 		(void)wait_event_state_(kasync_wait, any_ready(), TASK_INTERRUPTIBLE, false);
-		while ((o = next_ready(&events))) {
-			send_events(o, events);
+		while ((o = next_ready(&events, &msg_fd))) {
+			send_events(o, events, msg_fd);
 			owner_put(o);
 		}
 	}
@@ -195,16 +207,21 @@ static int kasync_main(void *unused)
 
 /* --- O_ASYNC ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static bool file_woke(struct wait_entry *e, u32 mode, u64 key)
+/* => async_lock. kasync is to tell o of these events. */
+static void make_ready(struct file_owner *o, u32 events)
 {
-	struct file_owner *o = e->data;
-	u64 f = spin_lock_irqsave(&async_lock);
-	o->events |= (u32)key;
+	o->events |= events;
 	if (list_empty(&o->node)) {
 		atomic_inc(&o->refs);
 		list_add_tail(&o->node, &ready);
 		wake_up(&kasync_wait);
 	}
+}
+
+static bool file_woke(struct wait_entry *e, u32 mode, u64 key)
+{
+	u64 f = spin_lock_irqsave(&async_lock);
+	make_ready(e->data, (u32)key);
 	spin_unlock_irqrestore(&async_lock, f);
 	return false;
 }
@@ -293,6 +310,70 @@ void hook_file_owner_free(struct file *f)
 	owner_put(o);
 }
 
+/* pid: whose reference is taken over, or NULL: nobody. */
+static void replace_owner(struct file_owner *o, enum pid_type type, struct pid *pid)
+{
+	spin_lock(&o->lock);
+	struct pid *old = o->pid;
+	o->pid = pid;
+	o->type = type;
+	o->uid = pid ? current_cred()->uid : 0;
+	o->euid = pid ? current_cred()->euid : 0;
+	spin_unlock(&o->lock);
+	if (old)
+		pid_put(old);
+}
+
+/* --- leases and dnotify ----------------------------------------------------------------------------------------------------------------------- */
+
+int hook_file_owner_default(struct file *f)
+{
+	struct file_owner *o = owner_of(f);
+	int err = o ? 0 : -ENOMEM;
+	if (err)
+		return err;
+	mutex_lock(&set_lock);
+	err = start_kasync();
+	if (!err && !o->pid) {
+		struct pid *me = current->group_leader->thread_pid;
+		pid_get(me);
+		replace_owner(o, PIDTYPE_TGID, me);
+		err = 1;
+	}
+	mutex_unlock(&set_lock);
+	return err;
+}
+
+void hook_file_owner_undo(struct file *f) { replace_owner(f->owner, PIDTYPE_TGID, NULL); }
+
+struct file_owner *hook_file_owner_get(struct file *f)
+{
+	atomic_inc(&f->owner->refs);
+	return f->owner;
+}
+
+void hook_file_owner_clear(struct file_owner *o)
+{
+	replace_owner(o, PIDTYPE_TGID, NULL);
+	spin_lock(&o->lock);
+	o->sig = 0;
+	spin_unlock(&o->lock);
+	owner_put(o);
+}
+
+void hook_file_owner_tell(struct file_owner *o, int fd, bool later)
+{
+	if (later) {
+		u64 f = spin_lock_irqsave(&async_lock);
+		o->msg_fd = fd;
+		make_ready(o, POLLMSG);
+		spin_unlock_irqrestore(&async_lock, f);
+	} else {
+		send_events(o, POLLMSG, fd);
+	}
+	owner_put(o);
+}
+
 /* --- fcntl ------------------------------------------------------------------------------------------------------------------------------------ */
 
 /* nr 0: nobody. 0, -ESRCH, -ENOMEM. */
@@ -304,15 +385,7 @@ static int set_owner(struct file *f, enum pid_type type, s32 nr)
 	struct pid *pid = nr ? find_get_pid(nr) : NULL;
 	if (nr && !pid)
 		return -ESRCH;
-	spin_lock(&o->lock);
-	struct pid *old = o->pid;
-	o->pid = pid;
-	o->type = type;
-	o->uid = pid ? current_cred()->uid : 0;
-	o->euid = pid ? current_cred()->euid : 0;
-	spin_unlock(&o->lock);
-	if (old)
-		pid_put(old);
+	replace_owner(o, type, pid);
 	return 0;
 }
 

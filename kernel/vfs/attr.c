@@ -340,7 +340,9 @@ long sys_truncate(u64 uname, u64 len)
 	if (!err)
 		err = inode_get_write(i);
 	if (!err) {
-		err = inode_truncate(i, len);
+		err = leases_break(i, O_WRONLY);
+		if (!err)
+			err = inode_truncate(i, len);
 		inode_put_write(i);
 	}
 	if (!err)

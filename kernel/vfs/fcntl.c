@@ -104,7 +104,11 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_GETSIG:
 		return hook_file_owner(f, cmd, arg);
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
+	case F_SETLEASE:
+		return lease_set(f, fd, (int)arg);
+	case F_NOTIFY:
+		return dnotify_set(f, fd, (u32)arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);

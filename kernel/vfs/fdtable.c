@@ -19,7 +19,7 @@ struct fdtable {
 	struct spinlock lock;  /* RANK_FILES */
 	u32 next;              /* lock: no free descriptor below */
 	u32 reserved;          /* lock: descriptors reserved and not yet installed: while there are any, nothing is shared */
-	bool posix_locks;      /* a POSIX lock was set through it: closes have to look for them. Never cleared */
+	bool closes_watched; /* a POSIX lock or a dnotify watch was set through it: closes have to look for them. Never cleared */
 	struct fdbody *body;   /* lock */
 };
 static struct kmem_cache *table_cache;
@@ -49,7 +49,7 @@ int fdtable_create(struct fdtable **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-void fdtable_note_posix_lock(void) { my_table()->posix_locks = true; }
+void fdtable_watch_closes(void) { my_table()->closes_watched = true; }
 
 void fdtable_get(struct fdtable *t) { atomic_inc(&t->refs); }
 bool fdtable_shared(struct fdtable *t) { return atomic_read(&t->refs) > 1; }
@@ -104,7 +104,7 @@ void fdtable_put(struct fdtable *t)
 {
 	if (!atomic_dec_and_test(&t->refs))
 		return;
-	if (unlikely(t->posix_locks || t->body->flush))
+	if (unlikely(t->closes_watched || t->body->flush))
 		leave_files(t);
 	fdbody_put(t->body);
 	kmem_cache_free(table_cache, t);

@@ -61,6 +61,8 @@ static void file_free(struct file *f)
 {
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
+	if (f->inode && unlikely(READ_ONCE(f->inode->leases)))
+		leases_remove_file(f);
 	if (unlikely(f->owner))
 		hook_file_owner_free(f);
 	if (f->inode && !list_empty(&f->inode->locks))
@@ -71,6 +73,8 @@ static void file_free(struct file *f)
 		f->ops->release(f);
 	if (f->fmode & FMODE_WRITER)
 		inode_put_write(f->inode);
+	if (f->fmode & FMODE_READER)
+		atomic_dec(&f->inode->readers);
 	if (f->fmode & FMODE_MNT_WRITER) {
 		atomic_dec(&f->path.mnt->writers);
 		atomic_dec(&f->path.mnt->sb->writers);
@@ -105,6 +109,8 @@ int file_leave(struct file *f, struct fdtable *owner)
 			err = f->ops->flush(f);
 		if (!list_empty(&f->inode->locks))
 			locks_remove_posix(f, owner);
+		if (unlikely(READ_ONCE(f->inode->watches)))
+			dnotify_flush(f, owner);
 	}
 	return err;
 }
@@ -150,6 +156,23 @@ static void set_seekable(struct file *f)
 		f->fmode &= ~FMODE_POS;
 }
 
+/* A regular file is opened: writers, and readers for who wants a lease; then leases that others hold. */
+static int count_open(struct file *f)
+{
+	if (file_writable(f)) {
+		int err = inode_get_write(f->inode);
+		if (err)
+			return err;
+		f->fmode |= FMODE_WRITER | FMODE_MNT_WRITER;
+		atomic_inc(&f->path.mnt->writers);
+		atomic_inc(&f->path.mnt->sb->writers);
+	} else if (file_readable(f)) {
+		f->fmode |= FMODE_READER;
+		atomic_inc(&f->inode->readers);
+	}
+	return leases_break(f->inode, f->flags);
+}
+
 int file_open_path(struct file *f, const struct path *p, const struct file_ops *ops)
 {
 	struct inode *i = p->dentry->inode;
@@ -163,16 +186,10 @@ int file_open_path(struct file *f, const struct path *p, const struct file_ops *
 	}
 	if (!ops)
 		err = ops_for(i, &ops);
+	if (!err && S_ISREG(i->mode))
+		err = count_open(f);
 	if (err)
 		return err;
-	if (file_writable(f) && S_ISREG(i->mode)) {
-		err = inode_get_write(i);
-		if (err)
-			return err;
-		f->fmode |= FMODE_WRITER | FMODE_MNT_WRITER;
-		atomic_inc(&p->mnt->writers);
-		atomic_inc(&p->mnt->sb->writers);
-	}
 	f->ops = ops;
 	set_seekable(f);
 	if (ops->open) {

@@ -31,6 +31,7 @@ struct file_ops {
 	int (*fsync)(struct file *f);
 	long (*fallocate)(struct file *f, int mode, u64 off, u64 len);
 	bool async; /* O_ASYNC: its poll op tells by a signal, too */
+	bool no_leases; /* F_SETLEASE fails: somebody else than this kernel opens such files, too */
 	/* Lines for /proc/PID/fdinfo/N after pos/flags/mnt_id/ino. */
 	int (*show_fdinfo)(struct file *f, char *buf, size_t size);
 };
@@ -54,6 +55,7 @@ struct file {
 #define FMODE_MNT_WRITER 4u  /* counted in mnt->writers */
 #define FMODE_EXEC_DENY 8u   /* opened by exec */
 #define FMODE_OPENED 16u     /* open succeeded: release is due */
+#define FMODE_READER 32u /* counted in inode->readers */
 #define O_ASYNC_FLAG 020000u /* O_ASYNC, which kernel headers call FASYNC */
 /* --- defined by proc: async_io.c --- */
 /* fcntl's F_SETOWN ... F_GETSIG. */
@@ -62,6 +64,16 @@ long hook_file_owner(struct file *f, u32 cmd, u64 arg);
 int hook_file_async(struct file *f, int fd, bool on);
 /* f, with an owner, is gone but for its memory and its ops. */
 void hook_file_owner_free(struct file *f);
+/* F_SETLEASE and F_NOTIFY make current f's owner, if it has none. 0; 1: it had none; -ENOMEM. */
+int hook_file_owner_default(struct file *f);
+/* Takes back what gave 1. */
+void hook_file_owner_undo(struct file *f);
+/* A counted reference for the two below. => hook_file_owner_default(f) once was 0; any locks */
+struct file_owner *hook_file_owner_get(struct file *f);
+/* Nobody is told any more, and no signal is chosen; drops the reference. => no spinlocks */
+void hook_file_owner_clear(struct file_owner *o);
+/* The signal of POLL_MSG about descriptor fd; drops the reference. later: the kernel thread sends it, for callers that hold spinlocks. */
+void hook_file_owner_tell(struct file_owner *o, int fd, bool later);
 static inline bool file_readable(const struct file *f) { return (f->flags & 3) == 0 || (f->flags & 3) == 2; }
 static inline bool file_writable(const struct file *f) { return (f->flags & 3) == 1 || (f->flags & 3) == 2; }
 

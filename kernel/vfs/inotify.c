@@ -13,6 +13,7 @@
 #include "vfs/inotify.h"
 #include "vfs/internal.h"
 #include "vfs/poll.h"
+#include "vfs/watch.h"
 
 struct event {
 	struct list_head node;
@@ -36,19 +37,10 @@ struct inotify {
 	struct inotify_user *user;
 };
 
-struct watch {
-	struct list_head all_node, group_node;
-	struct watch *next; /* of the same inode */
-	struct inode *inode;
-	struct inotify *group;
-	s32 wd;
-	u32 mask;
-};
-
 u32 inotify_max_instances = 128, inotify_max_watches = 65536, inotify_max_events = 16384;
 
 u32 notify_watches; /* notify_lock to write */
-static DEFINE_SPINLOCK(notify_lock, RANK_INODE_LIST);
+DEFINE_SPINLOCK(notify_lock, RANK_INODE_LIST);
 static LIST_HEAD(all_watches); /* notify_lock */
 static LIST_HEAD(users); /* notify_lock */
 
@@ -122,17 +114,31 @@ static void queue_event(struct inotify *g, s32 wd, u32 mask, u32 cookie, const c
 	wake_up_key(&g->wait, TASK_NORMAL, 0, POLLIN | POLLRDNORM);
 }
 
-/* Takes w out of everything; its inode's reference is the caller's, who frees w. */
-static void unlink_watch(struct watch *w)
+void watch_link(struct watch *w, struct inode *i)
+{
+	w->inode = i;
+	w->next = i->watches;
+	i->watches = w;
+	list_add_tail(&w->all_node, &all_watches);
+	WRITE_ONCE(notify_watches, notify_watches + 1);
+}
+
+void watch_unlink(struct watch *w)
 {
 	struct watch **p = &w->inode->watches;
 	while (*p != w)
 		p = &(*p)->next;
 	*p = w->next;
 	list_del(&w->all_node);
+	WRITE_ONCE(notify_watches, notify_watches - 1);
+}
+
+/* Takes w out of everything; its inode's reference is the caller's, who frees w. */
+static void unlink_watch(struct watch *w)
+{
+	watch_unlink(w);
 	list_del(&w->group_node);
 	w->group->user->watches--;
-	WRITE_ONCE(notify_watches, notify_watches - 1);
 }
 
 /* The watch ends: its reader hears of it. It goes to `dead` by group_node. */
@@ -149,22 +155,40 @@ static void free_watches(struct list_head *dead)
 	while (!list_empty(dead)) {
 		struct watch *w = list_first(dead, struct watch, group_node);
 		list_del(&w->group_node);
-		inode_put(w->inode);
+		if (w->group)
+			inode_put(w->inode);
 		kfree(w);
 	}
 }
 
-/* To every watcher of i. unlinked: the name it happened by is gone. One-shot watches go to `dead`. */
-static void deliver(struct inode *i, u32 mask, u32 cookie, const char *name, u32 len, bool unlinked, struct list_head *dead)
+static void outcome_init(struct outcome *o)
+{
+	list_init(&o->dead);
+	o->tells.n = 0;
+}
+
+/* mask: of the event. */
+static void outcome_end(struct outcome *o, u32 mask)
+{
+	tells_send(&o->tells, mask & NOTIFY_LOCKED);
+	free_watches(&o->dead);
+}
+
+/* To every watcher of i. unlinked: the name it happened by is gone. One-shot watches end. */
+static void deliver(struct inode *i, u32 mask, u32 cookie, const char *name, u32 len, bool unlinked, struct outcome *o)
 {
 	struct watch *next;
 	for (struct watch *w = i->watches; w; w = next) {
 		next = w->next;
 		if (!(w->mask & mask & ~IN_ISDIR) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
 			continue;
-		queue_event(w->group, w->wd, mask, cookie, name, len);
+		if (!w->group) {
+			dnotify_event(w, o);
+			continue;
+		}
+		queue_event(w->group, w->wd, mask & ~NOTIFY_LOCKED, cookie, name, len);
 		if (w->mask & IN_ONESHOT)
-			end_watch(w, dead);
+			end_watch(w, &o->dead);
 	}
 }
 
@@ -172,39 +196,42 @@ static void deliver(struct inode *i, u32 mask, u32 cookie, const char *name, u32
 
 void notify_dentry_slow(struct dentry *d, u32 mask)
 {
-	LIST_HEAD(dead);
+	struct outcome o;
+	outcome_init(&o);
 	spin_lock(&dcache_lock);
 	struct inode *i = d->inode, *dir = d->parent == d ? NULL : d->parent->inode;
 	if (i && ((dir && dir->watches) || i->watches)) {
 		u32 type = S_ISDIR(i->mode) ? IN_ISDIR : 0;
 		spin_lock(&notify_lock);
 		if (dir)
-			deliver(dir, mask | type, 0, d->name, d->name_len, d->unhashed, &dead);
-		deliver(i, mask | type, 0, "", 0, false, &dead);
+			deliver(dir, mask | type, 0, d->name, d->name_len, d->unhashed, &o);
+		deliver(i, mask | type, 0, "", 0, false, &o);
 		spin_unlock(&notify_lock);
 	}
 	spin_unlock(&dcache_lock);
-	free_watches(&dead);
+	outcome_end(&o, mask);
 }
 
 void notify_inode_slow(struct inode *i, u32 mask)
 {
-	LIST_HEAD(dead);
+	struct outcome o;
+	outcome_init(&o);
 	spin_lock(&notify_lock);
 	/* Of what happens to itself a directory's watchers are told without the bit. */
 	u32 type = S_ISDIR(i->mode) && !(mask & (IN_MOVE_SELF | IN_DELETE_SELF)) ? IN_ISDIR : 0;
-	deliver(i, mask | type, 0, "", 0, false, &dead);
+	deliver(i, mask | type, 0, "", 0, false, &o);
 	spin_unlock(&notify_lock);
-	free_watches(&dead);
+	outcome_end(&o, mask);
 }
 
 void notify_name_slow(struct inode *dir, u32 mask, u32 cookie, const char *name, u32 len, bool isdir)
 {
-	LIST_HEAD(dead);
+	struct outcome o;
+	outcome_init(&o);
 	spin_lock(&notify_lock);
-	deliver(dir, mask | (isdir ? IN_ISDIR : 0), cookie, name, len, false, &dead);
+	deliver(dir, mask | (isdir ? IN_ISDIR : 0), cookie, name, len, false, &o);
 	spin_unlock(&notify_lock);
-	free_watches(&dead);
+	outcome_end(&o, mask);
 }
 
 /* Events with `mask` for the watchers of i (or, NULL, of all inodes of sb), and the end of the watches. */
@@ -214,7 +241,7 @@ static void end_watches_of(struct inode *i, struct super *sb, u32 mask)
 	LIST_HEAD(dead);
 	spin_lock(&notify_lock);
 	list_for_each_safe (w, tmp, &all_watches, all_node) {
-		if (i ? w->inode != i : w->inode->sb != sb)
+		if (!w->group || (i ? w->inode != i : w->inode->sb != sb))
 			continue;
 		if ((w->mask | IN_UNMOUNT) & mask)
 			queue_event(w->group, w->wd, mask, 0, "", 0);
@@ -407,12 +434,10 @@ static long link_watch(struct inotify *g, struct watch *w, struct inode *i, u32 
 	if (g->user->watches >= inotify_max_watches)
 		return -ENOSPC;
 	g->last_wd = g->last_wd == INT32_MAX ? 1 : g->last_wd + 1;
-	*w = (struct watch){ .next = i->watches, .inode = i, .group = g, .wd = g->last_wd, .mask = mask };
-	i->watches = w;
-	list_add_tail(&w->all_node, &all_watches);
+	*w = (struct watch){ .group = g, .wd = g->last_wd, .mask = mask };
+	watch_link(w, i);
 	list_add_tail(&w->group_node, &g->watches);
 	g->user->watches++;
-	WRITE_ONCE(notify_watches, notify_watches + 1);
 	return w->wd;
 }
 

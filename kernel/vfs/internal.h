@@ -179,14 +179,34 @@ int fd_set_cloexec(int fd, bool on);
 int file_leave(struct file *f, struct fdtable *owner);
 /* The same, then the reference. */
 int file_close(struct file *f, struct fdtable *owner);
-/* A POSIX lock is about to be set through current's table. */
-void fdtable_note_posix_lock(void);
+/* A POSIX lock or a dnotify watch is about to be set through current's table: its closes end them. */
+void fdtable_watch_closes(void);
 
 /* --- locks: locks.c ----------------------------------------------------------------------------------------------------------------------- */
 void locks_remove_posix(struct file *f, struct fdtable *owner);
 void locks_remove_file(struct file *f);
 long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg);
 long fcntl_setlk(struct file *f, int fd, u32 cmd, uaddr_t arg);
+/* Does fd of current still name f? For what ends with a close that another thread may have made meanwhile. */
+bool fd_still_names(int fd, const struct file *f);
+extern struct spinlock file_locks_lock; /* locks and leases of all inodes */
+
+/* --- leases: leases.c --------------------------------------------------------------------------------------------------------------------- */
+/* Somebody opens i with these O_* flags (O_WRONLY for truncate): holders of leases that do not go with that are told and waited for. 0, -EWOULDBLOCK
+ * (O_NONBLOCK), -ERESTARTSYS. => the open is counted in i->writers or i->readers already; no locks */
+int leases_break_slow(struct inode *i, u32 flags);
+static inline int leases_break(struct inode *i, u32 flags) { return unlikely(READ_ONCE(i->leases)) ? leases_break_slow(i, flags) : 0; }
+/* F_GETLEASE, F_SETLEASE. */
+long lease_get(struct file *f);
+long lease_set(struct file *f, int fd, int type);
+/* f is gone. */
+void leases_remove_file(struct file *f);
+
+/* --- dnotify.c ---------------------------------------------------------------------------------------------------------------------------- */
+/* F_NOTIFY: 0, -EINVAL, -ENOTDIR, -ENOMEM. */
+long dnotify_set(struct file *f, int fd, u32 arg);
+/* `table` closes a descriptor of f. */
+void dnotify_flush(struct file *f, struct fdtable *table);
 
 void fdtable_init(void);
 

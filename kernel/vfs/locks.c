@@ -7,27 +7,33 @@
  */
 #include "gen/sys_protos.h"
 #include "vfs/internal.h"
+#include "vfs/locks.h"
 
-#define OFFSET_MAX 0x7fffffffffffffffL
+#define OFFSET_MAX LOCK_TO_EOF
 enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
 struct lock {
 	struct list_head node;  /* in inode->locks, by start within one owner */
+	struct list_head all; /* all_locks */
 	enum lock_kind kind;
 	short type;             /* F_RDLCK, F_WRLCK; F_UNLCK in requests */
 	s64 start, end;         /* inclusive */
 	const void *owner;
+	struct file *file; /* that it was set through: for those who look, it may be gone */
+	struct inode *inode;
 	s32 pid;                /* for F_GETLK; -1 for open file description locks */
 };
 struct lock_waiter {
 	struct list_head node;
 	struct inode *inode;
+	const struct lock *want, *held; /* what for, because of which */
 	const void *owner;      /* who waits (POSIX only: else NULL) */
 	const void *blocker;    /* for whom */
 	struct thread *thread;
 	bool woken;
 };
-static DEFINE_SPINLOCK(file_locks_lock, RANK_INODE_LIST);
+DEFINE_SPINLOCK(file_locks_lock, RANK_INODE_LIST);
 static LIST_HEAD(waiters); /* file_locks_lock */
+static LIST_HEAD(all_locks); /* file_locks_lock */
 
 static bool same_family(const struct lock *a, const struct lock *b) { return (a->kind == LOCK_FLOCK) == (b->kind == LOCK_FLOCK); }
 static bool same_owner(const struct lock *a, const struct lock *b) { return a->owner == b->owner && a->kind == b->kind; }
@@ -113,6 +119,13 @@ static struct lock *spare_take(struct spare *s)
 	return l;
 }
 
+/* => file_locks_lock */
+static void bury(struct lock *l, struct list_head *dead)
+{
+	list_del(&l->all);
+	list_move_tail(&l->node, dead);
+}
+
 /* => file_locks_lock. Cuts [want.start, want.end] out of the owner's locks. Records no longer needed go to `dead`. true: something changed. */
 static bool cut_range(struct inode *i, const struct lock *want, struct spare *s, struct list_head *dead)
 {
@@ -128,6 +141,7 @@ static bool cut_range(struct inode *i, const struct lock *want, struct spare *s,
 			right->start = want->end + 1;
 			l->end = want->start - 1;
 			list_add(&right->node, &l->node);
+			list_add_tail(&right->all, &all_locks);
 			break;
 		}
 		if (l->start < want->start)
@@ -135,7 +149,7 @@ static bool cut_range(struct inode *i, const struct lock *want, struct spare *s,
 		else if (l->end > want->end)
 			l->start = want->end + 1;
 		else
-			list_move_tail(&l->node, dead);
+			bury(l, dead);
 	}
 	return any;
 }
@@ -153,9 +167,11 @@ static void add_range(struct inode *i, const struct lock *want, struct spare *s,
 			continue;
 		n->start = min(n->start, l->start);
 		n->end = max(n->end, l->end);
-		list_move_tail(&l->node, dead);
+		bury(l, dead);
 	}
+	n->inode = i;
 	list_add_tail(&n->node, &i->locks);
+	list_add_tail(&n->all, &all_locks);
 }
 
 static void free_locks(struct list_head *dead)
@@ -170,7 +186,8 @@ static void free_locks(struct list_head *dead)
 /* Sleeps until something changed on the inode. => file_locks_lock on entry, not on return. 0 or -ERESTARTSYS. */
 static int wait_for_unlock(struct lock_waiter *w, struct inode *i, const struct lock *want, const struct lock *held)
 {
-	*w = (struct lock_waiter){ .inode = i, .owner = want->kind == LOCK_POSIX ? want->owner : NULL, .thread = current_thread() };
+	*w = (struct lock_waiter){ .inode = i, .want = want, .held = held, .thread = current_thread() };
+	w->owner = want->kind == LOCK_POSIX ? want->owner : NULL;
 	w->blocker = held->kind == LOCK_POSIX ? held->owner : NULL;
 	list_add_tail(&w->node, &waiters);
 	spin_unlock(&file_locks_lock);
@@ -275,12 +292,13 @@ static int lock_from_user(struct file *f, u32 cmd, const struct flock *fl, struc
 		return -EINVAL;
 	if (ofd && fl->l_pid)
 		return -EINVAL;
+	l->file = f;
 	l->kind = ofd ? LOCK_OFD : LOCK_POSIX;
 	l->type = fl->l_type;
 	l->owner = ofd ? (const void *)f : (const void *)current_thread()->files;
 	l->pid = ofd ? -1 : hook_current_tgid();
 	if (!ofd)
-		fdtable_note_posix_lock();
+		fdtable_watch_closes();
 	return range_from_user(f, fl, l);
 }
 
@@ -312,6 +330,16 @@ long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg)
 	return copy_to_user(arg, &fl, sizeof(fl));
 }
 
+bool fd_still_names(int fd, const struct file *f)
+{
+	struct fdref now;
+	if (fdref_get_raw(fd, &now))
+		return false;
+	bool same = now.file == f;
+	fdref_put(&now);
+	return same;
+}
+
 long fcntl_setlk(struct file *f, int fd, u32 cmd, uaddr_t arg)
 {
 	struct flock fl;
@@ -326,13 +354,7 @@ long fcntl_setlk(struct file *f, int fd, u32 cmd, uaddr_t arg)
 	err = apply_lock(f->inode, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 	if (!err && want.kind == LOCK_POSIX && want.type != F_UNLCK) {
 		/* Another thread may have closed the descriptor meanwhile: its close did not see this lock. */
-		struct fdref now;
-		bool gone = fdref_get_raw(fd, &now);
-		if (!gone) {
-			gone = now.file != f;
-			fdref_put(&now);
-		}
-		if (gone) {
+		if (!fd_still_names(fd, f)) {
 			want.type = F_UNLCK;
 			apply_lock(f->inode, &want, false);
 			err = -EBADF;
@@ -363,7 +385,7 @@ long sys_flock(u64 fd, u64 op)
 	int err = fd_get((int)fd, &f);
 	if (err)
 		return err;
-	want.owner = f;
+	want.owner = want.file = f;
 	if (want.type != F_UNLCK && (f->flags & O_ACCMODE) == 3) {
 		err = -EBADF;
 	} else {
@@ -393,7 +415,7 @@ static void remove_owned(struct inode *i, const void *owner, bool posix)
 	spin_lock(&file_locks_lock);
 	list_for_each_safe(l, tmp, &i->locks, node) {
 		if (l->owner == owner && (l->kind == LOCK_POSIX) == posix)
-			list_move_tail(&l->node, &dead);
+			bury(l, &dead);
 	}
 	if (!list_empty(&dead))
 		wake_waiters(i);
@@ -403,3 +425,69 @@ static void remove_owned(struct inode *i, const void *owner, bool posix)
 
 void locks_remove_posix(struct file *f, struct fdtable *owner) { remove_owned(f->inode, owner, true); }
 void locks_remove_file(struct file *f) { remove_owned(f->inode, f, false); }
+
+/* --- /proc --------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void describe(const struct lock *l, const struct inode *i, bool waits, struct lock_info *out)
+{
+	static const char *const kind[] = { [LOCK_POSIX] = "POSIX ", [LOCK_OFD] = "OFDLCK", [LOCK_FLOCK] = "FLOCK " };
+	*out = (struct lock_info){ .what = kind[l->kind],
+		.how = "ADVISORY  ",
+		.waits = waits,
+		.type = l->type,
+		.start = l->start,
+		.end = l->end,
+		.pid = l->pid,
+		.dev = i->sb->dev,
+		.ino = i->ino };
+}
+
+/* => file_locks_lock. l and who waits for it, at buf[n]: n afterwards. */
+static u32 describe_with_waiters(const struct lock *l, struct lock_info *buf, u32 room, u32 n)
+{
+	struct lock_waiter *w;
+	if (n < room)
+		describe(l, l->inode, false, &buf[n]);
+	n++;
+	list_for_each (w, &waiters, node) {
+		if (w->held != l || w->woken)
+			continue;
+		if (n < room)
+			describe(w->want, w->inode, true, &buf[n]);
+		n++;
+	}
+	return n;
+}
+
+/* Those of f: by which kinds Linux lists them. */
+static u32 locks_of_file(const struct file *f, const struct fdtable *table, struct lock_info *buf, u32 room)
+{
+	struct lock *l;
+	u32 n = 0;
+	for (u32 round = 0; round < 2; round++) {
+		list_for_each (l, &f->inode->locks, node) {
+			if (l->file != f || (l->kind == LOCK_FLOCK) != !round || (l->owner != f && l->owner != table))
+				continue;
+			if (n < room)
+				describe(l, l->inode, false, &buf[n]);
+			n++;
+		}
+	}
+	return n;
+}
+
+u32 locks_snapshot(const struct file *f, const struct fdtable *table, struct lock_info *buf, u32 room)
+{
+	struct lock *l;
+	u32 n = 0;
+	spin_lock(&file_locks_lock);
+	if (f) {
+		n = locks_of_file(f, table, buf, room);
+	} else {
+		list_for_each (l, &all_locks, all)
+			n = describe_with_waiters(l, buf, room, n);
+	}
+	n += leases_snapshot(f, buf + min(n, room), room - min(n, room));
+	spin_unlock(&file_locks_lock);
+	return n;
+}

@@ -1,6 +1,7 @@
 /*
- * Telling watchers of files what happens to them: inotify (vfs/inotify.c). The hooks cost one predicted branch while nobody watches anything. Masks are IN_*.
- * => the caller keeps the inodes; no spinlocks held, but for notify_inode and notify_name of a file system whose inodes may be given up under tasklist_lock
+ * Telling watchers of files what happens to them: inotify and dnotify (vfs/inotify.c, vfs/dnotify.c). The hooks cost one predicted branch while nobody watches
+ * anything. Masks are IN_*.
+ * => the caller keeps the inodes; no spinlocks held, but for notify_inode and notify_name with NOTIFY_LOCKED, where inodes may be given up under tasklist_lock
  */
 #ifndef PANDO_VFS_NOTIFY_H
 #define PANDO_VFS_NOTIFY_H
@@ -13,6 +14,10 @@ struct dentry;
 struct file;
 struct inode;
 struct super;
+
+/* Beside IN_*: a name changed within its directory (the first of what a rename tells; dnotify's alone); the caller holds spinlocks. */
+#define NOTIFY_RENAME 0x00100000u
+#define NOTIFY_LOCKED 0x00200000u
 
 extern u32 notify_watches; /* in all; lock-free */
 void notify_dentry_slow(struct dentry *d, u32 mask);

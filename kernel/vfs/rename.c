@@ -127,6 +127,8 @@ static void tell_move(struct rename_job *j, struct inode *inode, struct inode *r
 	const struct walk *from = back ? &j->nw : &j->ow, *to = back ? &j->ow : &j->nw;
 	u32 cookie = notify_cookie();
 	bool isdir = S_ISDIR(inode->mode);
+	if (dir_of(&j->op) == dir_of(&j->np))
+		notify_name(dir_of(&j->op), NOTIFY_RENAME, 0, from->last, from->last_len, isdir);
 	notify_name(dir_of(back ? &j->np : &j->op), IN_MOVED_FROM, cookie, from->last, from->last_len, isdir);
 	notify_name(dir_of(back ? &j->op : &j->np), IN_MOVED_TO, cookie, to->last, to->last_len, isdir);
 	if (replaced)

@@ -91,11 +91,13 @@ struct inode {
 	struct mutex lock;        /* RANK_INODE */
 	struct address_space data;/* page cache of regular files */
 	s32 writers;              /* a: > 0 opened for writing n times, < 0 denied by n running programs (ETXTBSY) */
+	atomic_t readers; /* regular files: opened for reading only n times */
 	struct pipe *pipe;        /* FIFOs: lock */
 	struct unix_socket *sock; /* bound unix socket: lock */
 	void *private;            /* the file system's */
 	struct list_head locks;   /* POSIX and flock records; file_locks_lock */
-	struct watch *watches;    /* inotify's, or NULL: inotify.c's lock */
+	struct lease *leases; /* F_SETLEASE: the oldest, or NULL; file_locks_lock */
+	struct watch *watches; /* inotify's and dnotify's, or NULL: notify_lock */
 	bool dead;                /* directory was removed: lock */
 	bool linkable;            /* constant after open: O_TMPFILE without O_EXCL, may be linked while nlink is 0 */
 	bool sealable;            /* constant: F_ADD_SEALS and F_GET_SEALS work (tmpfs) */
