@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIN_MIB 16u
+#define MIN_MIB 6u
 #define MAX_CPUS 8u
 
 enum {

@@ -26,7 +26,7 @@
 
 #define MIB (1ull << 20)
 #define DEFAULT_MIB 512u
-#define KERNEL_MIB 12u /* what a machine needs beside its image */
+#define KERNEL_MIB 3u /* what a machine needs beside its image */
 #define MAX_CMDLINE 1800 /* of Linux's 2047; QEMU adds its own part */
 #define DEFAULT_HOSTNAME "pando"
 

@@ -30,6 +30,7 @@ struct boot_params {
 	u32 max_cpus;
 	u32 trace_events;                 /* pando.trace=: bit per event for the host, 0 = no trace */
 	bool trace_lossy;                 /* ... the host may miss some rather than make anybody wait */
+	bool fixed_addresses;             /* norandmaps: programs are loaded where they always are */
 	bool serial_console;              /* no console= at all, or one that names a serial port */
 	const char *consoles[4];          /* values of console= in order */
 	u32 nr_consoles;

@@ -21,6 +21,7 @@
 #include "fs/tracefs.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "proc/exec.h"
 #include "proc/proc.h"
 #include "sched/wait.h"
 #include "tty/tty.h"
@@ -110,6 +111,8 @@ static void run_first_program(void)
 {
 	static const char *const places[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 	int err;
+	if (boot_params.fixed_addresses)
+		randomize_va_space = 0;
 	if (accessible(boot_params.rdinit)) {
 		err = run_init(boot_params.rdinit);
 		pr_err("Failed to execute %s (error %d)", boot_params.rdinit, err);

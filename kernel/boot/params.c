@@ -160,6 +160,8 @@ static bool known_word(struct boot_params *p, const char *name)
 		p->loglevel = 15;
 	else if (name_is(name, "nosmp"))
 		p->max_cpus = 1;
+	else if (name_is(name, "norandmaps"))
+		p->fixed_addresses = true;
 	else
 		return false;
 	return true;

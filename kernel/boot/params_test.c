@@ -26,6 +26,7 @@ static void defaults(void **state)
 	assert_false(p.rdinit_given);
 	assert_null(p.init);
 	assert_int_equal(p.loglevel, 7);
+	assert_false(p.fixed_addresses);
 	assert_int_equal(p.panic_timeout, 0);
 	assert_true(p.serial_console);
 	assert_string_equal(p.envp[0], "HOME=/");
@@ -37,7 +38,7 @@ static void defaults(void **state)
 
 static void kernel_parameters(void **state)
 {
-	parse("console=ttyS0 quiet panic=-1 mem=64M maxcpus=2 nosmp root=/dev/vda ro virtio_mmio.device=512@0xfeb00e00:12 rdinit=/sbin/x loglevel=3");
+	parse("console=ttyS0 quiet panic=-1 mem=64M maxcpus=2 nosmp norandmaps root=/dev/vda ro virtio_mmio.device=512@0xfeb00e00:12 rdinit=/sbin/x loglevel=3");
 	assert_int_equal(p.nr_consoles, 1);
 	assert_string_equal(p.consoles[0], "ttyS0");
 	assert_true(p.serial_console);
@@ -45,6 +46,7 @@ static void kernel_parameters(void **state)
 	assert_int_equal(p.mem_limit, 64 << 20);
 	assert_int_equal(p.max_cpus, 1);
 	assert_int_equal(p.loglevel, 3);
+	assert_true(p.fixed_addresses);
 	assert_string_equal(p.rdinit, "/sbin/x");
 	assert_null(p.argv[1]);
 	assert_null(p.envp[2]);

@@ -345,6 +345,8 @@ void mm_init(const struct mem_region *regions, int n)
 	}
 	for (int i = 0; i < n; i++) {
 		/* The initramfs is unpacked in place: its pages become page cache or free one by one. */
+		if (regions[i].kind == MEM_INITRD)
+			zone.total += regions[i].size >> PAGE_SHIFT;
 		for (u64 f = regions[i].base; regions[i].kind == MEM_INITRD && f < regions[i].base + regions[i].size; f += PAGE_SIZE)
 			atomic_set(&phys_page(f)->refs, 1);
 		if (regions[i].kind != MEM_FREE)

@@ -13,7 +13,7 @@ cat >"$work/root/init" <<'I'
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 kib=$(/bin/busybox awk '/MemTotal/ { print $2 }' /proc/meminfo)
-echo "UP $0 cpus=$(/bin/busybox nproc) mib=$((kib / 1024)) args=[$*] env=[$word|$HOME|$TERM] tty=$(/bin/busybox tty)"
+echo "UP $0 cpus=$(/bin/busybox nproc) mib=$((kib / 1024)) args=[$*] env=[$word|$HOME|$TERM] tty=$(/bin/busybox tty) va=$(/bin/busybox cat /proc/sys/kernel/randomize_va_space)"
 case $end in
 exit) exit 3 ;;
 reboot) /bin/busybox reboot -f ;;
@@ -48,6 +48,7 @@ for machine in microvm microvm,acpi=off q35; do
 	boot "$machine-4-cpus" 0 "^UP /init cpus=4 " "console=ttyS0 quiet" -M $machine -smp 4
 	boot "$machine-8-cpus" 0 "^UP /init cpus=8 " "console=ttyS0 quiet" -M $machine -smp 8
 	boot "$machine-32M" 0 "^UP /init cpus=1 mib=\(29\|3[01]\) " "console=ttyS0 quiet" -M $machine -m 32M
+	boot "$machine-6M" 0 "^UP /init cpus=1 mib=[45] " "console=ttyS0 quiet" -M $machine -m 6M
 	boot "$machine-5G" 0 "^UP /init cpus=1 mib=5[01][0-9]. " "console=ttyS0 quiet" -M $machine -m 5G
 	boot "$machine-mem" 0 "^UP /init cpus=1 mib=6[0-3] " "console=ttyS0 quiet mem=64M" -M $machine -m 256M
 	boot "$machine-panic" 0 "^\[.*Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300" "console=ttyS0 panic=-1 end=exit" -M $machine
@@ -62,7 +63,9 @@ boot rdinit-missing 0 "^UP /other " "console=ttyS0 rdinit=/none init=/other" -M 
 boot init-missing 0 "Kernel panic - not syncing: Requested init /none failed" "console=ttyS0 panic=-1 rdinit=/none init=/none" -M microvm
 boot no-console 0 "^UP /init " "quiet" -M microvm
 boot console-speed 0 "^UP /init " "console=ttyS0,115200n8 quiet" -M microvm
+boot randmaps 0 "^UP /init .* va=2" "console=ttyS0" -M microvm
 boot notice 0 "^\[.*Kernel command line: console=ttyS0\$" "console=ttyS0" -M microvm
+boot norandmaps 0 "^UP /init .* args=\[\] .* va=0" "console=ttyS0 norandmaps" -M microvm
 boot loglevel-7 0 "^\[.*Run /init as init process" "console=ttyS0 loglevel=7" -M microvm
 boot loglevel-0 0 "^UP " "console=ttyS0 loglevel=0" -M microvm
 grep -q '^\[' "$work/out" && not_ok boot-loglevel-0-silent "$(one_line <"$work/out")" || ok boot-loglevel-0-silent

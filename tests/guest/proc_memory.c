@@ -176,5 +176,19 @@ static void wchan_of_a_sleeper(void)
 	reap(pid);
 }
 
+/* What is free or in the page cache is part of what there is: also the pages of the first root's files. */
+static void meminfo_adds_up(void)
+{
+	static const char *const names[] = { "MemTotal:", "MemFree:", "Buffers:", "Cached:" };
+	long kib[4];
+	const char *s = read_all("/proc/meminfo", NULL);
+	for (int i = 0; i < 4; i++) {
+		const char *at = strstr(s, names[i]);
+		CHECK(at);
+		kib[i] = atol(at + strlen(names[i]));
+	}
+	CHECK(kib[0] >= kib[1] + kib[2] + kib[3]);
+}
+
 CASES(CASE(smaps_counts), CASE(smaps_after_fork), CASE(rollup_sums_up), CASE(pagemap_words), CASE(auxv_is_the_vector), CASE(children_by_thread),
-	CASE(wchan_of_a_sleeper))
+	CASE(wchan_of_a_sleeper), CASE(meminfo_adds_up))
