@@ -147,13 +147,19 @@ __attribute__((unused)) static char proc_state(pid_t pid)
 	p = strrchr(buf, ')');
 	return p && p[1] ? p[2] : 0;
 }
-/* Waits until pid sleeps (or stops, or is dead: any state in `states`). */
-__attribute__((unused)) static void await_state(pid_t pid, const char *states)
+/* Waits until pid sleeps (or stops, or is dead: any state in `states`). One that is gone, or dead when it should not be, fails the case. */
+__attribute__((unused)) static void await_state_at(const char *file, int line, pid_t pid, const char *states)
 {
-	char c;
-	while (!(c = proc_state(pid)) || !strchr(states, c))
+	char c, why[128];
+	while (!(c = proc_state(pid)) || !strchr(states, c)) {
+		if (!c || c == 'Z' || c == 'X') {
+			snprintf(why, sizeof(why), "process %d, awaited in state %s, %s", pid, states, c ? "has ended" : "is gone");
+			check_fail(file, line, why, 0);
+		}
 		msleep(1);
+	}
 }
+#define await_state(pid, states) await_state_at(__FILE__, __LINE__, pid, states)
 __attribute__((unused)) static void write_file(const char *path, const void *data, size_t n, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
