@@ -82,8 +82,6 @@ static int ptrace_stop(int code, int why, u64 message, struct ksiginfo *info, u6
 static int stop_with_info(int sig, int code, int why, u64 message, u64 f)
 {
 	struct ksiginfo info = { .signo = sig, .code = code, .pid = pid_vnr(current->thread_pid), .uid = my_uid(current->cred->uid) };
-	/* A code that looks like a fault's is laid out as one: the same bytes. */
-	info.addr = (u32)info.pid | (u64)info.uid << 32;
 	return ptrace_stop(code, why, message, &info, f);
 }
 

@@ -217,6 +217,8 @@ int dequeue_signal(ksigset_t blocked, struct ksiginfo *info, bool *shared)
 		*shared = false;
 	if (!sig) {
 		sig = dequeue_from(&t->signal->shared_pending, blocked, info);
+		if (unlikely(sig == SIGALRM))
+			real_timer_dequeued(t->signal);
 		if (shared)
 			*shared = sig != 0;
 	}
@@ -455,7 +457,11 @@ void siginfo_to_bytes(const struct ksiginfo *i, u8 out[128])
 	put32(out, (u32)i->signo);
 	put32(out + 4, (u32)i->err);
 	put32(out + 8, (u32)i->code);
-	switch (info_layout(i->signo, i->code)) {
+	enum info_layout layout = info_layout(i->signo, i->code);
+	/* A child's end told by another signal than SIGCHLD: the same fields, whatever that signal's codes mean else. */
+	if (i->pid && (layout == LAYOUT_POLL || layout == LAYOUT_FAULT || layout == LAYOUT_SYS))
+		layout = LAYOUT_CHLD;
+	switch (layout) {
 	case LAYOUT_RT: put64(out + 24, i->value); __attribute__((fallthrough));
 	case LAYOUT_KILL:
 		put32(out + 16, (u32)i->pid);

@@ -81,7 +81,7 @@ static void note_child(struct wait_request *w, struct task *p)
 {
 	w->found = pid_vnr(p->thread_pid);
 	spin_lock(&p->alloc_lock);
-	w->uid = p->cred->uid;
+	w->uid = my_uid(p->cred->uid);
 	spin_unlock(&p->alloc_lock);
 	if (w->want_rusage)
 		task_rusage(p, -2, &w->ru);
