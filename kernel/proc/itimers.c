@@ -1,15 +1,17 @@
 /*
  * Interval timers of a process (setitimer, getitimer, alarm) and its CPU-time limits. Entry points: those calls, exit_itimers(),
- * init_signal_timers(), hook_cpu_tick(), process_runtime(), process_times().
+ * init_signal_timers(), real_timer_dequeued(), hook_cpu_tick(), process_runtime(), process_times().
  *
- * ITIMER_REAL is a kernel timer; VIRTUAL and PROF are counted down by the tick, which samples whom it meets. All fields are guarded by the
- * process's sighand lock (S), which the timer callback and the tick take in interrupt context.
+ * ITIMER_REAL is a kernel timer, which is wound up again when its signal is taken: blocked it stands still, ignored it ends, as on Linux. VIRTUAL and
+ * PROF are counted down by the tick, which samples whom it meets. All fields are guarded by the process's sighand lock (S), which the timer callback and
+ * the tick take in interrupt context.
  */
 #include <linux/resource.h>
 #include <linux/time.h>
 
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
+#include "proc/signal.h"
 #include "proc/time.h"
 
 #define NSEC_PER_USEC 1000UL
@@ -48,14 +50,13 @@ static u64 forward(u64 from, u64 interval, u64 now)
 static void real_timer_fired(struct timer *timer)
 {
 	struct signal *s = container_of(timer, struct signal, real_timer);
-	struct task *t = s->real_timer_task;
-	u64 flags;
-	send_signal_kernel(t, SIGALRM);
-	if (!lock_task_sighand(t, &flags))
-		return;
-	if (s->real_interval)
-		timer_arm(timer, forward(timer->expires, s->real_interval, clock_mono()));
-	unlock_task_sighand(t, flags);
+	send_signal_kernel(s->real_timer_task, SIGALRM);
+}
+
+void real_timer_dequeued(struct signal *s)
+{
+	if (s->real_interval && !s->real_timer.armed)
+		timer_arm(&s->real_timer, forward(s->real_timer.expires, s->real_interval, clock_mono()));
 }
 
 void init_signal_timers(struct signal *s, struct task *leader)
@@ -204,19 +205,17 @@ static bool count_down(u64 *left, u64 interval)
 	return true;
 }
 
-/* => S. The signal that RLIMIT_CPU asks for now, or 0. */
+/* => S. The signal that RLIMIT_CPU asks for now, or 0. Each warning moves the soft limit on by a second, which getrlimit() shows. */
 static int check_cpu_limit(struct task *t)
 {
-	struct signal *s = t->signal;
-	const struct rlimit_pair *limit = &s->rlim.r[RLIMIT_CPU];
+	struct rlimit_pair *limit = &t->signal->rlim.r[RLIMIT_CPU];
 	u64 soft = READ_ONCE(limit->cur), hard = READ_ONCE(limit->max);
 	u64 seconds = process_runtime(t) / NSEC_PER_SEC;
 	if (hard != RLIM64_INFINITY && seconds >= hard)
 		return SIGKILL;
-	/* Each second past the limit once. */
-	if (seconds < soft || (s->cpu_limit_warned && seconds * NSEC_PER_SEC <= s->cpu_limit_warned))
+	if (seconds < soft)
 		return 0;
-	s->cpu_limit_warned = max(seconds, 1UL) * NSEC_PER_SEC;
+	WRITE_ONCE(limit->cur, soft + 1);
 	return SIGXCPU;
 }
 

@@ -125,6 +125,8 @@ void signalfd_notify(struct task *t);
 
 /* A timer's preallocated entry left the queue through delivery: time_calls.c fills in overrun and re-arms. => S */
 void posix_timer_dequeued(struct sigqueue *q, struct ksiginfo *info);
+/* A SIGALRM of the process was taken: ITIMER_REAL, if it repeats, goes on. => S */
+void real_timer_dequeued(struct signal *s);
 /* Queues a timer's preallocated entry (never allocates; counts an overrun when it is still queued: returns 1, as 0 when queued or ignored, -ESRCH when
  * t is gone). Takes S; any context. => t has a reference */
 int send_sigqueue(struct sigqueue *q, struct task *t, enum pid_type type);

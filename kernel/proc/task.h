@@ -125,7 +125,6 @@ struct signal {
 	struct timer real_timer;     /* ITIMER_REAL */
 	u64 real_interval;           /* ns */
 	u64 virt_left, virt_interval, prof_left, prof_interval; /* ns */
-	u64 cpu_limit_warned;        /* ns */
 	struct list_head posix_timers;
 	s32 next_timer_id;
 	s32 oom_score_adj, oom_score_adj_min;
