@@ -288,6 +288,9 @@ size_t ptrace_regset_copy(struct task *t, u32 note, void *buf, size_t size)
 int ptrace_get_regset(struct task *t, u32 note, uaddr_t buf, u64 *len)
 {
 	size_t size = regset_size(note);
+	/* Nobody has a bitmap of I/O ports here. */
+	if (note == NT_386_IOPERM && !(*len & 7))
+		return -ENXIO;
 	if (!size || (*len & 7))
 		return -EINVAL;
 	u8 *image = kmalloc(size);
@@ -343,6 +346,8 @@ static int set_xstate(struct task *t, const u8 *x, size_t size)
 int ptrace_set_regset(struct task *t, u32 note, uaddr_t buf, u64 *len)
 {
 	size_t size = regset_size(note);
+	if (note == NT_386_IOPERM && !(*len & 7))
+		return -EOPNOTSUPP;
 	if (!size || (*len & 7))
 		return -EINVAL;
 	*len = min(*len, (u64)size);

@@ -8,6 +8,7 @@ enum { TRAP_DE = 0, TRAP_DB = 1, TRAP_BP = 3, TRAP_UD = 6, TRAP_MF = 16, TRAP_AC
 #define DR6_SINGLE_STEP 0x4000UL
 #define DR6_BREAKPOINTS 15UL
 #define SEGV_CONTROL_PROTECTION 10
+#define FLAG_RF 0x10000UL
 
 /* Traps that need no thought. code 0: SI_KERNEL without an address. */
 struct trap_row {
@@ -52,10 +53,22 @@ static int fpu_code(int nr)
 	return err & 0x20 ? FPE_FLTRES : 0;
 }
 
+/* Was it a breakpoint on the instruction itself? That comes before the instruction, which is to run when the program goes on. */
+static bool hit_instruction(u64 dr6)
+{
+	const struct debug_regs *d = current->arch.debug;
+	for (u32 n = 0; d && n < 4; n++)
+		if ((dr6 >> n & 1) && !(d->dr7 >> (16 + n * 4) & 3))
+			return true;
+	return false;
+}
+
 void hook_user_trap(struct regs *regs, int nr, u64 err)
 {
 	if (nr == TRAP_DB) {
 		/* err: DR6 */
+		if (hit_instruction(err))
+			regs->flags |= FLAG_RF;
 		force_signal(SIGTRAP, err & DR6_SINGLE_STEP ? TRAP_TRACE : err & DR6_BREAKPOINTS ? TRAP_HWBKPT : TRAP_BRKPT, regs->ip);
 		return;
 	}
