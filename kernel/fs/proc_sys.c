@@ -17,6 +17,8 @@
 
 typedef unsigned long long ull;
 
+u32 tty_legacy_tiocsti;
+
 /* --- constants -------------------------------------------------------------------------------------------------------------------------- */
 static int show_text(struct text *t, const struct proc_node *n)
 {
@@ -335,5 +337,8 @@ static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };
 static const struct proc_entry unix_dir[] = { CONSTANT("max_dgram_qlen", "512") };
 static const struct proc_entry net_dir[] = { PROC_DIR("core", 0555, core_dir), PROC_DIR("unix", 0555, unix_dir) };
 
-const struct proc_entry proc_sys_dir[PROC_SYS_NR] = { PROC_DIR("kernel", 0555, kernel_dir), PROC_DIR("vm", 0555, vm_dir), PROC_DIR("fs", 0555, fs_dir),
-	PROC_DIR("net", 0555, net_dir), PROC_DIR("user", 0555, user_dir) };
+static const struct proc_entry tty_dir[] = { SETTING("legacy_tiocsti", tty_legacy_tiocsti, 0, 1) };
+static const struct proc_entry dev_dir[] = { PROC_DIR("tty", 0555, tty_dir) };
+
+const struct proc_entry proc_sys_dir[PROC_SYS_NR] = { PROC_DIR("kernel", 0555, kernel_dir), PROC_DIR("vm", 0555, vm_dir),
+	PROC_DIR("fs", 0555, fs_dir), PROC_DIR("net", 0555, net_dir), PROC_DIR("user", 0555, user_dir), PROC_DIR("dev", 0555, dev_dir) };

@@ -132,7 +132,9 @@ extern const struct file_ops proc_mem_ops, proc_pagemap_ops;
 struct mm_split { u64 anon, file, shmem, data, stack, exec; };
 void proc_mm_split(struct mm *mm, struct mm_split *out);
 /* --- proc_sys.c, proc_net.c, proc_pando.c -------------------------------------------------------------------------------------------------- */
-#define PROC_SYS_NR 5
+#define PROC_SYS_NR 6
+/* dev.tty.legacy_tiocsti: may programs without CAP_SYS_ADMIN type on their own terminal by TIOCSTI? */
+extern u32 tty_legacy_tiocsti;
 extern const struct proc_entry proc_sys_dir[PROC_SYS_NR];
 #define PROC_NET_NR 9
 extern const struct proc_entry proc_net_dir[PROC_NET_NR];

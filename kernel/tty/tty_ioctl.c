@@ -3,6 +3,7 @@
 
 #include <asm/ioctls.h>
 
+#include "fs/procfs.h"
 #include "lib/string.h"
 
 #ifndef TIOCGPTPEER
@@ -310,6 +311,29 @@ static long termios_ioctl(struct tty *tty, u32 cmd, u64 arg)
 	}
 }
 
+/* TIOCSTI: a character as if it had come from the other end. Others than root may do it to their own terminal, and only where the setting allows. */
+static long simulate_input(struct tty *tty, uaddr_t arg, bool master)
+{
+	u8 c;
+	bool root = capable(CAP_SYS_ADMIN);
+	if (!root && !READ_ONCE(tty_legacy_tiocsti))
+		return -EIO;
+	if (!root && (master || current->signal->tty != tty))
+		return -EPERM;
+	if (get_user(c, arg))
+		return -EFAULT;
+	if (!master) {
+		tty_feed(tty, &c, 1);
+		return 0;
+	}
+	/* What a master reads is the slave's output. */
+	spin_lock(&tty->lock);
+	tty->ld.ops->put(&tty->ld, &c, 1);
+	spin_unlock(&tty->lock);
+	tty->ops->start(tty);
+	return 0;
+}
+
 static long session_ioctl(struct tty *tty, struct file *f, u32 cmd, u64 arg, bool master)
 {
 	switch (cmd) {
@@ -323,6 +347,8 @@ static long session_ioctl(struct tty *tty, struct file *f, u32 cmd, u64 arg, boo
 		return tty_set_pgrp(tty, arg);
 	case TIOCGSID:
 		return tty_get_sid(tty, arg, master);
+	case TIOCSTI:
+		return simulate_input(tty, arg, master);
 	case TIOCVHANGUP:
 		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
@@ -353,8 +379,6 @@ static long misc_ioctl(struct tty *tty, u32 cmd, u64 arg)
 		u32 dev = (u32)tty->rdev;
 		return put_user(dev, arg);
 	}
-	case TIOCSTI: /* legacy_tiocsti is off, as in Linux's default build: refused without the capability, and so is everybody without it */
-		return capable(CAP_SYS_ADMIN) ? -EIO : -EPERM;
 	case TIOCCONS:
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	case TIOCMGET: /* the modem lines of a terminal without a modem */
