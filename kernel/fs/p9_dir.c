@@ -93,8 +93,10 @@ static int create_file(struct inode *dir, const char *name, u32 mode, struct ino
 		return err ? err : -ENOMEM;
 	}
 	err = found_new(dir, name, out);
-	if (!err && S_ISREG((*out)->mode))
+	if (!err && S_ISREG((*out)->mode)) {
+		p9_open_link(o, *out);
 		o = xchg(&p9_of(*out)->fresh, o);
+	}
 	p9_open_put(o);
 	return err;
 }
@@ -143,24 +145,16 @@ static int p9_link_op(struct inode *dir, const char *name, struct inode *target)
 
 /* --- names that go ---------------------------------------------------------------------------------------------------------------------------- */
 
-/* victim has lost a name, perhaps the one its fid is at: the next look at it by another name gives it a new place. */
-static void lost_name(struct inode *victim)
-{
-	WRITE_ONCE(p9_of(victim)->stale, true);
-	if (S_ISDIR(victim->mode) || victim->nlink <= 1)
-		victim->nlink = 0;
-	else
-		victim->nlink--;
-}
-
 static int remove_name(struct inode *dir, const char *name, struct inode *victim, u32 flags)
 {
 	u32 at;
 	int err = dir_fid(dir, &at);
+	if (err)
+		return err;
+	p9_before_unlink(victim);
+	err = p9_unlinkat(p9_session_of(dir), at, name, flags);
 	if (!err)
-		err = p9_unlinkat(p9_session_of(dir), at, name, flags);
-	if (!err)
-		lost_name(victim);
+		p9_after_unlink(victim);
 	return err;
 }
 
@@ -176,10 +170,13 @@ static int p9_rename(struct inode *od, const char *on, struct inode *src, struct
 	int err = dir_fid(od, &from);
 	if (!err)
 		err = dir_fid(nd, &to);
-	if (!err)
-		err = p9_renameat(p9_session_of(od), from, on, to, nn);
+	if (err)
+		return err;
+	if (target)
+		p9_before_unlink(target);
+	err = p9_renameat(p9_session_of(od), from, on, to, nn);
 	if (!err && target)
-		lost_name(target);
+		p9_after_unlink(target);
 	return err;
 }
 

@@ -91,6 +91,11 @@ static int file_op_fsync(struct file *f)
 
 /* --- read and write --------------------------------------------------------------------------------------------------------------------------- */
 
+static int read_part(struct inode *i, struct p9_open *o, u64 pos, void *buf, u32 n)
+{
+	return unlikely(READ_ONCE(p9_of(i)->nameless)) ? p9_nameless_read(i, o, pos, buf, n) : p9_read(o->s, o->fid, pos, buf, n);
+}
+
 static ssize_t file_op_read(struct file *f, struct iter *to, u64 *pos)
 {
 	struct p9_open *o = f->private;
@@ -102,7 +107,7 @@ static ssize_t file_op_read(struct file *f, struct iter *to, u64 *pos)
 		return to->count ? -ENOMEM : 0;
 	while (to->count && !fatal_signal_pending()) {
 		u32 want = (u32)min((size_t)size, to->count);
-		n = p9_read(o->s, o->fid, *pos, buf, want);
+		n = read_part(f->inode, o, *pos, buf, want);
 		if (n <= 0)
 			break;
 		size_t moved = iter_copy_to(to, buf, (size_t)n);
@@ -142,7 +147,7 @@ static void before_write(struct file *f)
 	file_modified(f);
 	if (f->inode->mode != mode) {
 		struct inode_attr a = { .valid = ATTR_MODE, .mode = f->inode->mode & 07777 };
-		(void)p9_setattr(p9_session_of(f->inode), p9_of(f->inode)->fid, &a);
+		(void)p9_setattr_op(f->inode, &a);
 	}
 }
 
@@ -151,7 +156,7 @@ static int write_part(struct file *f, const void *buf, u32 n, u64 *pos)
 {
 	struct p9_open *o = f->private;
 	struct inode *i = f->inode;
-	int w = p9_write(o->s, o->fid, *pos, buf, n);
+	int w = p9_of(i)->nameless ? p9_nameless_write(i, o, *pos, buf, n) : p9_write(o->s, o->fid, *pos, buf, n);
 	if (w <= 0)
 		return w;
 	update_pages(i, *pos, buf, (u32)w);
@@ -239,7 +244,7 @@ static int p9_fill(struct address_space *as, struct page *page, u64 index)
 	u8 *buf = data_buffer(min(left, (u64)AHEAD * PAGE_SIZE), &size);
 	if (!buf)
 		return -ENOMEM;
-	int n = p9_read(o->s, o->fid, index << PAGE_SHIFT, buf, size);
+	int n = read_part(i, o, index << PAGE_SHIFT, buf, size);
 	if (n > 0) {
 		memcpy(page_virt(page), buf, min((u32)n, (u32)PAGE_SIZE));
 		keep_ahead(as, index, buf, (u32)n);

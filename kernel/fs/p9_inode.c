@@ -20,16 +20,27 @@ struct p9_open *p9_open_new(struct p9_session *s, u32 fid, u32 flags)
 	if (!o)
 		return NULL;
 	atomic_set(&o->refs, 1);
+	list_init(&o->node);
 	o->fid = fid;
 	o->flags = flags;
 	o->s = s;
 	return o;
 }
 
+void p9_open_link(struct p9_open *o, struct inode *i)
+{
+	spin_lock(&o->s->lock);
+	list_add_tail(&o->node, &p9_of(i)->opens);
+	spin_unlock(&o->s->lock);
+}
+
 void p9_open_put(struct p9_open *o)
 {
 	if (!o || !atomic_dec_and_test(&o->refs))
 		return;
+	spin_lock(&o->s->lock);
+	list_del(&o->node);
+	spin_unlock(&o->s->lock);
 	p9_clunk(o->s, o->fid);
 	kfree(o->dir_buf);
 	kfree(o);
@@ -54,16 +65,17 @@ int p9_open_at(struct inode *i, u32 flags, struct p9_open **out)
 	struct p9_session *s = p9_session_of(i);
 	u32 fid;
 	if (READ_ONCE(p9_of(i)->stale))
-		return -ENOENT;
+		return p9_open_shared(i, flags, out);
 	int err = clone_fid(i, &fid);
 	if (err)
 		return err;
 	err = p9_lopen(s, fid, flags);
-	struct p9_open *o = err ? NULL : p9_open_new(s, fid, flags & O_ACCMODE);
+	struct p9_open *o = err ? NULL : p9_open_new(s, fid, flags & (O_ACCMODE | O_APPEND));
 	if (!o) {
 		p9_clunk(s, fid);
 		return err ? err : -ENOMEM;
 	}
+	p9_open_link(o, i);
 	*out = o;
 	return 0;
 }
@@ -123,6 +135,8 @@ int p9_setattr_op(struct inode *i, const struct inode_attr *given)
 	/* The host stamps what it changes. */
 	if (a.valid & ATTR_SIZE)
 		a.valid &= ~(ATTR_ATIME | ATTR_MTIME | ATTR_CTIME);
+	if (p->nameless)
+		return p9_nameless_setattr(i, given);
 	if (p->stale)
 		return -ENOENT;
 	int err = p9_setattr(p9_session_of(i), p->fid, &a);
@@ -171,6 +185,7 @@ static void use_place(struct inode *i, u32 fid)
 		old = p->fid;
 		p->fid = fid;
 		WRITE_ONCE(p->stale, false);
+		WRITE_ONCE(p->nameless, false); /* somebody on the other side gave it a name */
 	}
 	spin_unlock(&p9_session_of(i)->lock);
 	p9_clunk(p9_session_of(i), old);
@@ -208,6 +223,7 @@ static int make_inode(struct super *sb, u32 fid, const struct p9_attr *a, struct
 	i->rdev = MKDEV((u32)(a->rdev >> 8 & 0xfff), (u32)((a->rdev & 0xff) | (a->rdev >> 12 & 0xffffff00)));
 	i->btime = a->ctime;
 	p->inode = i;
+	list_init(&p->opens);
 	p->qid = a->qid;
 	p->fid = fid;
 	set_ops(i);
@@ -261,6 +277,7 @@ void p9_evict(struct inode *i)
 		rb_erase(&s->inodes, &p->node);
 	spin_unlock(&s->lock);
 	p9_open_put(p->fresh);
+	p9_open_put(p->spare);
 	p9_open_put(p->reader);
 	p9_clunk(s, p->fid);
 	kfree(p);

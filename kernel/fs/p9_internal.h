@@ -35,8 +35,9 @@ struct p9_session {
 /* An open file on the other side, which dies with its last user. */
 struct p9_open {
 	atomic_t refs;
+	struct list_head node; /* session lock: in the inode's opens */
 	u32 fid; /* constant */
-	u32 flags; /* constant: O_ACCMODE it was opened with */
+	u32 flags; /* constant: O_ACCMODE and O_APPEND it was opened with */
 	struct p9_session *s; /* constant */
 	/* Directories: entries that have been read but not taken, for the position dir_pos. Inode lock. */
 	u8 *dir_buf;
@@ -50,6 +51,10 @@ struct p9_inode {
 	struct p9_qid qid; /* path and type: constant */
 	u32 fid; /* its place; inode lock to change, which happens only to a stale one */
 	bool stale; /* a: the place no longer is this file's */
+	bool nameless; /* inode lock to write: its last name went by our hand: p9_nameless.c */
+	u64 valid, host_size; /* inode lock to write: of a nameless file */
+	struct p9_open *spare; /* inode lock: for writing a nameless file whose other opens append; or NULL */
+	struct list_head opens; /* session lock: what is open of it on the other side */
 	struct p9_open *fresh; /* a: opened by its creation, for the open that follows; NULL = taken or none */
 	struct p9_open *reader; /* a: what pages are read through; NULL = never mapped */
 	u64 page_size, page_mtime; /* inode lock: of the file whose pages are in the cache */
@@ -108,10 +113,23 @@ void p9_evict(struct inode *i);
 /* Opens the file at i's place. 0 or -errno. */
 int p9_open_at(struct inode *i, u32 flags, struct p9_open **out);
 struct p9_open *p9_open_new(struct p9_session *s, u32 fid, u32 flags);
+/* o, which is new, is one of i's. */
+void p9_open_link(struct p9_open *o, struct inode *i);
 void p9_open_put(struct p9_open *o);
 
 /* inode_ops.revalidate */
 bool p9_revalidate(struct dentry *d, struct inode *i);
+/* --- p9_nameless.c ---------------------------------------------------------------------------------------------------------------------------- */
+/* A name of i is about to go, has gone. => inode lock */
+void p9_before_unlink(struct inode *i);
+void p9_after_unlink(struct inode *i);
+/* Another open of a nameless file: shares one that is there. 0, -ENOENT (it is none), -EACCES (nobody has it open so). */
+int p9_open_shared(struct inode *i, u32 flags, struct p9_open **out);
+/* As p9_setattr_op, p9_write and p9_read, for nameless files. => inode lock, but for read */
+int p9_nameless_setattr(struct inode *i, const struct inode_attr *a);
+int p9_nameless_write(struct inode *i, struct p9_open *o, u64 pos, const void *buf, u32 n);
+int p9_nameless_read(struct inode *i, struct p9_open *o, u64 pos, void *buf, u32 n);
+
 /* --- p9_dir.c, p9_file.c ---------------------------------------------------------------------------------------------------------------------- */
 extern const struct inode_ops p9_dir_inode_ops, p9_file_inode_ops, p9_link_inode_ops;
 extern const struct file_ops p9_dir_ops, p9_file_ops;

@@ -103,6 +103,64 @@ static void data(void)
 	CHECK(strcmp(text_of("x"), "another") == 0 && !unlink("x"));
 }
 
+/* What a file is that is open and has lost its last name. */
+static void nameless(void)
+{
+	static char zeros[20000];
+	char buf[20000], path[64];
+	struct stat st, other;
+	struct timespec ts[2] = { { 1000000, 5 }, { 2000000, 7 } };
+	int fd = open("n", O_RDWR | O_CREAT | O_EXCL, 0644), again, app, dir;
+	CHECK(fd >= 0 && write(fd, "0123456789", 10) == 10);
+	CHECK(put("by", 0, 0600, "bystander") == 0 && unlink("n") == 0 && rename("by", "n") == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_size == 10 && (st.st_mode & 07777) == 0644);
+	CHECK(fchmod(fd, 0751) == 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0751);
+	CHECK(futimens(fd, ts) == 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec == 2000000 && st.st_mtim.tv_nsec == 7 && st.st_atim.tv_sec == 1000000);
+	CHECK(fchown(fd, st.st_uid, st.st_gid) == 0);
+	CHECK(ftruncate(fd, 4) == 0 && fstat(fd, &st) == 0 && st.st_size == 4 && st.st_mtim.tv_sec > 2000000);
+	CHECK(pread(fd, buf, 64, 0) == 4 && !memcmp(buf, "0123", 4) && pread(fd, buf, 64, 4) == 0);
+	CHECK(ftruncate(fd, 15000) == 0 && pread(fd, buf, sizeof(buf), 0) == 15000 && !memcmp(buf, "0123", 4) && !memcmp(buf + 4, zeros, 14996));
+	CHECK(pwrite(fd, "x", 1, 8) == 1 && pread(fd, buf, sizeof(buf), 0) == 15000 && !memcmp(buf, "0123\0\0\0\0x\0\0", 11));
+	CHECK(pwrite(fd, "y", 1, 19000) == 1 && lseek(fd, 0, SEEK_END) == 19001);
+	CHECK(pread(fd, buf, sizeof(buf), 0) == 19001 && !memcmp(buf, "0123\0\0\0\0x", 9) && !memcmp(buf + 9, zeros, 18991) && buf[19000] == 'y');
+	char *m = mmap(NULL, 4096 * 5, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(m != MAP_FAILED && m[8] == 'x' && m[19000] == 'y' && m[9000] == 0);
+	CHECK(ftruncate(fd, 0) == 0 && ftruncate(fd, 19500) == 0 && m[8] == 0 && m[19000] == 0);
+	CHECK(pread(fd, buf, sizeof(buf), 0) == 19500 && !memcmp(buf, zeros, 19500));
+	CHECK(pwrite(fd, "z", 1, 17000) == 1 && m[17000] == 'z' && m[16999] == 0 && m[19000] == 0);
+	munmap(m, 4096 * 5);
+	/* Opened again through /proc. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY);
+	CHECK(again >= 0 && pread(again, buf, 2, 17000) == 2 && buf[0] == 'z' && buf[1] == 0);
+	close(again);
+	app = open(path, O_WRONLY | O_APPEND);
+	CHECK(app >= 0 && ftruncate(fd, 3) == 0 && write(app, "end", 3) == 3 && fstat(fd, &st) == 0 && st.st_size == 6);
+	CHECK(pread(fd, buf, 64, 0) == 6 && !memcmp(buf, "\0\0\0end", 6));
+	close(app);
+	again = open(path, O_RDWR | O_TRUNC);
+	CHECK(again >= 0 && fstat(fd, &st) == 0 && st.st_size == 0);
+	FAILS(linkat(AT_FDCWD, path, AT_FDCWD, "m", AT_SYMLINK_FOLLOW), ENOENT);
+	close(again);
+	close(fd);
+	CHECK(stat("n", &other) == 0 && (other.st_mode & 07777) == 0600 && strcmp(text_of("n"), "bystander") == 0);
+	/* Only open to append. */
+	fd = open("n", O_WRONLY | O_APPEND);
+	CHECK(put("by", 0, 0600, "next") == 0 && rename("by", "n") == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_size == 9 && ftruncate(fd, 2) == 0 && write(fd, "AB", 2) == 2);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 4 && fchmod(fd, 0400) == 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	close(fd);
+	CHECK(strcmp(text_of("n"), "next") == 0 && !unlink("n"));
+	/* A directory. */
+	CHECK(mkdir("e", 0700) == 0);
+	dir = open("e", O_RDONLY | O_DIRECTORY);
+	CHECK(dir >= 0 && rmdir("e") == 0);
+	CHECK(fstat(dir, &st) == 0 && st.st_nlink == 0 && fchmod(dir, 0711) == 0 && fstat(dir, &st) == 0 && (st.st_mode & 07777) == 0711);
+	FAILS(openat(dir, "x", O_CREAT | O_WRONLY, 0600), ENOENT);
+	close(dir);
+}
+
 static void pages(const char *self, int is_9p)
 {
 	static char big[300000], got[300000];
@@ -195,6 +253,7 @@ int main(int argc, char **argv)
 	umask(0);
 	names(argc > 2 && !strcmp(argv[2], "9p"));
 	data();
+	nameless();
 	pages(self, argc > 2 && !strcmp(argv[2], "9p"));
 	many();
 	return failures > 90 ? 90 : failures;
