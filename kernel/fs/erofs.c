@@ -117,7 +117,7 @@ static bool reclaim_any(u64 pages)
 /* --- data ------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Pages behind the first one of what was read go into the cache as well. */
-static void keep_ahead(struct address_space *as, u64 index, const u8 *data, u32 n)
+static void keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
 {
 	for (u32 off = PAGE_SIZE; off < n; off += PAGE_SIZE) {
 		struct page *p = alloc_page(PAGE_CACHE);
@@ -126,13 +126,13 @@ static void keep_ahead(struct address_space *as, u64 index, const u8 *data, u32 
 		u32 part = min((u32)PAGE_SIZE, n - off);
 		memcpy(page_virt(p), data + off, part);
 		memset((u8 *)page_virt(p) + part, 0, PAGE_SIZE - part);
-		if (as_add_page(as, index + off / PAGE_SIZE, p))
+		if (as_add_filled(as, index + off / PAGE_SIZE, p, cuts))
 			page_put(p);
 	}
 }
 
 /* Reads n bytes at `at`, the first page of them into page, as many more as there is a buffer for into the cache. */
-static int fill_run(struct erofs_mount *m, struct address_space *as, struct page *page, u64 index, u64 at, u32 n)
+static int fill_run(struct erofs_mount *m, struct address_space *as, u32 cuts, struct page *page, u64 index, u64 at, u32 n)
 {
 	u32 room = (u32)ALIGN_UP(n, PAGE_SIZE);
 	u8 *buf = n > PAGE_SIZE ? kmalloc(room) : NULL;
@@ -145,7 +145,7 @@ static int fill_run(struct erofs_mount *m, struct address_space *as, struct page
 	int err = m->dev->read(m->dev, at, buf, room);
 	if (!err) {
 		memcpy(page_virt(page), buf, PAGE_SIZE);
-		keep_ahead(as, index, buf, n);
+		keep_ahead(as, cuts, index, buf, n);
 	}
 	kfree(buf);
 	return err;
@@ -156,6 +156,7 @@ static int erofs_fill(struct address_space *as, struct page *page, u64 index)
 	struct inode *i = as->owner;
 	struct erofs_file *f = file_of(i);
 	struct erofs_mount *m = mount_of(i->sb);
+	u32 cuts = as_cuts(as);
 	u64 pos = index << PAGE_SHIFT, end = min(READ_ONCE(f->base.size), f->disk.size), at, n;
 	if (pos >= end)
 		return 0;
@@ -163,10 +164,10 @@ static int erofs_fill(struct address_space *as, struct page *page, u64 index)
 	int err = erofs_map(&m->disk, &f->disk, pos, &at, &n);
 	if (err)
 		return -EIO;
-	/* Whole blocks come straight from the device; nothing is read ahead for a file that may change under it. */
+	/* Whole blocks come straight from the device; nothing is read ahead for a file that is being changed. */
 	n = min(n, min(end - pos, f->base.touched ? PAGE_SIZE : (u64)AHEAD));
 	if (at != ~0UL && !(at & (PAGE_SIZE - 1)) && (n >= PAGE_SIZE || pos + n >= end) && ALIGN_UP(at + n, PAGE_SIZE) <= m->dev->size)
-		return fill_run(m, as, page, index, at, (u32)n) ? -EIO : 0;
+		return fill_run(m, as, cuts, page, index, at, (u32)n) ? -EIO : 0;
 	err = erofs_data(&m->disk, &f->disk, pos, page_virt(page), min(PAGE_SIZE, end - pos));
 	return err == -ENOMEM ? err : err ? -EIO : 0;
 }

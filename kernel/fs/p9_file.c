@@ -219,7 +219,7 @@ static s64 file_op_llseek(struct file *f, s64 off, int whence)
 /* --- pages ------------------------------------------------------------------------------------------------------------------------------------ */
 
 /* Puts what was read beyond the wanted page into the cache, as far as nothing is there yet. */
-static void keep_ahead(struct address_space *as, u64 index, const u8 *data, u32 n)
+static void keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
 {
 	for (u32 off = PAGE_SIZE; off < n; off += PAGE_SIZE) {
 		struct page *p = alloc_page(PAGE_CACHE);
@@ -228,7 +228,7 @@ static void keep_ahead(struct address_space *as, u64 index, const u8 *data, u32 
 		u32 part = min((u32)PAGE_SIZE, n - off);
 		memcpy(page_virt(p), data + off, part);
 		memset((u8 *)page_virt(p) + part, 0, PAGE_SIZE - part);
-		if (as_add_page(as, index + off / PAGE_SIZE, p))
+		if (as_add_filled(as, index + off / PAGE_SIZE, p, cuts))
 			page_put(p);
 	}
 }
@@ -237,7 +237,7 @@ static int p9_fill(struct address_space *as, struct page *page, u64 index)
 {
 	struct inode *i = as->owner;
 	struct p9_open *o = READ_ONCE(p9_of(i)->reader);
-	u32 size;
+	u32 size, cuts = as_cuts(as);
 	if (!o)
 		return -EIO;
 	u64 left = as->size > index << PAGE_SHIFT ? as->size - (index << PAGE_SHIFT) : PAGE_SIZE;
@@ -247,7 +247,7 @@ static int p9_fill(struct address_space *as, struct page *page, u64 index)
 	int n = read_part(i, o, index << PAGE_SHIFT, buf, size);
 	if (n > 0) {
 		memcpy(page_virt(page), buf, min((u32)n, (u32)PAGE_SIZE));
-		keep_ahead(as, index, buf, (u32)n);
+		keep_ahead(as, cuts, index, buf, (u32)n);
 	}
 	kfree(buf);
 	return n < 0 ? n : 0;

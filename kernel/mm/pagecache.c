@@ -92,11 +92,12 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 	struct page *p = alloc_zeroed_page(PAGE_CACHE);
 	if (!p)
 		return -ENOMEM;
+	u32 cuts = as_cuts(as);
 	if (as->ops && as->ops->fill)
 		err = as->ops->fill(as, p, index);
 	if (!err) {
 		page_get(p); /* the caller's; the first reference becomes the cache's */
-		err = as_add_page(as, index, p);
+		err = as_add_filled(as, index, p, cuts);
 		if (!err) {
 			*out = p;
 			return 0;
@@ -104,6 +105,8 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 		page_put(p);
 	}
 	page_put(p);
+	if (err == -EAGAIN)
+		return as_get_page(as, index, create, out);
 	if (err != -EEXIST)
 		return err;
 	spin_lock(&as->lock);
@@ -128,19 +131,32 @@ void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out
 	spin_unlock(&as->lock);
 }
 
-int as_add_page(struct address_space *as, u64 index, struct page *page)
+static int add_page(struct address_space *as, u64 index, struct page *page, const u32 *cuts)
 {
 	page->kind = PAGE_CACHE;
 	if (memcg_charge(page))
 		return -ENOMEM;
 	spin_lock(&as->lock);
-	int err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
+	int err = cuts && as->cuts != *cuts ? -EAGAIN : 0;
+	if (!err)
+		err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
 	if (!err) {
 		cache_setup(page, as, index);
 		atomic64_add(&mm_counters.cached, 1);
 	}
 	spin_unlock(&as->lock);
 	return err;
+}
+
+int as_add_page(struct address_space *as, u64 index, struct page *page) { return add_page(as, index, page, NULL); }
+int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts) { return add_page(as, index, page, &cuts); }
+
+/* What fill ops have read up to now must not enter the cache any more. => the size, and whatever fill ops go by, says so already */
+static void begin_cut(struct address_space *as)
+{
+	spin_lock(&as->lock);
+	__atomic_store_n(&as->cuts, as->cuts + 1, __ATOMIC_RELEASE);
+	spin_unlock(&as->lock);
 }
 
 u64 as_reclaim(struct address_space *as, u64 max, const bool *keep)
@@ -281,6 +297,7 @@ void as_truncate(struct address_space *as, u64 size)
 	smp_mb();
 	if (!shrinks)
 		return;
+	begin_cut(as);
 	unmap_everywhere(as, keep, ~0UL >> PAGE_SHIFT, true);
 	drop_pages(as, keep, ~0UL);
 	spin_lock(&as->lock);
@@ -299,6 +316,7 @@ void as_punch(struct address_space *as, u64 start, u64 end)
 		return;
 	while (start < as->inplace_pages && adopt_inplace(as))
 		hook_out_of_memory();
+	begin_cut(as);
 	unmap_everywhere(as, start, end, false);
 	drop_pages(as, start, end);
 }

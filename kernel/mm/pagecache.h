@@ -8,12 +8,14 @@
 
 struct address_space;
 struct address_space_ops {
-	/* Fills a fresh zeroed page with the file's bytes at page index. NULL op: a hole reads as zeroes (tmpfs). May sleep. 0 or -errno. */
+	/* Fills a fresh zeroed page with the file's bytes at page index. NULL op: a hole reads as zeroes (tmpfs). May sleep, and is called again when the file
+	 * was cut short meanwhile. 0 or -errno. */
 	int (*fill)(struct address_space *as, struct page *page, u64 index);
 };
 struct address_space {
 	struct spinlock lock;      /* RANK_MAPPING */
 	struct radix_tree tree;    /* lock */
+	u32 cuts; /* lock to write: truncations and holes so far; see as_add_filled */
 	const struct address_space_ops *ops; /* constant */
 	void *owner;               /* the inode; constant */
 	atomic_t mapped;           /* VMA records that name this mapping: 0 = nobody maps it */
@@ -40,6 +42,10 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out);
 /* Gives the cache a page at index (refs passes to the cache). 0, -ENOMEM, -EEXIST. */
 int as_add_page(struct address_space *as, u64 index, struct page *page);
+/* The same for a page of data that come from below (fill ops), which takes time: -EAGAIN when something was cut off meanwhile, which the page may still show.
+ * cuts: as_cuts() before the file's size was looked at. */
+int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts);
+static inline u32 as_cuts(const struct address_space *as) { return __atomic_load_n(&as->cuts, __ATOMIC_ACQUIRE); }
 /* Shrinks to `size` bytes: unmaps from every process and frees the pages behind, zeroes the tail of the last page, sets as->size.
  * => the owner's inode lock is held; takes mmap locks. */
 void as_truncate(struct address_space *as, u64 size);

@@ -62,6 +62,18 @@ dd if=deep/er/large bs=1000 skip=5 2>/dev/null | tr -d "\0" | wc -c; head -c 500
 check disk-truncate 0 "0
 $(head -c 5000 "$work/root/d/deep/er/large" | md5sum)" "$PANDO" run --root-disk "$work/plain.img" -- sh -c "$truncated"
 
+# ... also while their data is on the way from the disk.
+mkdir -p "$work/cut/bin" "$work/cut/etc" "$work/cut/f"
+cp "$work/root/bin/busybox" "$work/cut/bin/busybox"
+ln -s busybox "$work/cut/bin/sh"
+cp "$work/root/etc/passwd" "$work/cut/etc/passwd"
+gcc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/cut/bin/check" "$(dirname "$0")/disk_check.c" -lpthread
+i=100
+while [ $i -lt 160 ]; do head -c 200000 /dev/zero | tr '\0' x >"$work/cut/f/$i"; i=$((i + 1)); done
+mkfs.erofs --quiet "$work/cut.img" "$work/cut" >/dev/null 2>&1
+for n in 1 2; do check disk-truncate-race-$n 0 "" "$PANDO" run -c $n --root-disk "$work/cut.img" -- sh -c 'exec check /f/*'; done
+check disk-truncate-race-native 0 "" "$work/cut/bin/check" "$work"/cut/f/*
+
 # Read-only when mounted without "cow", and gone without a trace.
 check disk-plain-mount 0 "ro,relatime
 Read-only
