@@ -7,8 +7,7 @@
 
 #define FD_BASE 256u
 
-/* The task's table with a reference, or NULL. */
-static struct fdtable *table_of(struct task *t)
+struct fdtable *proc_task_files(struct task *t)
 {
 	spin_lock(&t->alloc_lock);
 	struct fdtable *files = t->files;
@@ -21,7 +20,7 @@ static struct fdtable *table_of(struct task *t)
 /* The open file behind n->fd, with a reference. table (may be NULL): only to compare, it may be gone. */
 static int node_file_in(const struct proc_node *n, struct file **out, bool *cloexec, const struct fdtable **table)
 {
-	struct fdtable *files = table_of(n->task);
+	struct fdtable *files = proc_task_files(n->task);
 	if (!files)
 		return -ENOENT;
 	*out = fdtable_lookup(files, n->fd, cloexec);
@@ -130,7 +129,7 @@ int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out) 
 
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c)
 {
-	struct fdtable *files = table_of(n->task);
+	struct fdtable *files = proc_task_files(n->task);
 	char name[16];
 	int fd;
 

@@ -121,8 +121,8 @@ static bool of_file(const struct vma *v) { return v->file && !shm_is_file(v->fil
 static void add_split(struct mm_split *s, const struct vma *v, u64 rss)
 {
 	if (v->special)
-		return;
-	if (of_file(v))
+		; /* the kernel's own pages, nobody's memory */
+	else if (of_file(v))
 		s->file += rss;
 	else if (v->mapping)
 		s->shmem += rss;

@@ -357,24 +357,59 @@ static int show_schedstat(struct text *t, const struct proc_node *n)
 	text_printf(t, "%llu 0 %llu\n", (unsigned long long)thread_runtime(task_thread(n->task)), (unsigned long long)(n->task->se.nvcsw + n->task->se.nivcsw));
 	return 0;
 }
-static int show_slack(struct text *t, const struct proc_node *n) { text_printf(t, "%llu\n", (unsigned long long)n->task->timer_slack_ns); return 0; }
-
-static int show_io(struct text *t, const struct proc_node *n)
+/* Everybody's own; of others only by CAP_SYS_NICE. */
+static bool may_have_slack(struct task *t)
 {
-	struct task *th;
-	u64 rd = 0, wr = 0, nr = 0, nw = 0;
-	spin_lock(&tasklist_lock);
-	for_each_thread(n->task, th) {
-		rd += th->io_read;
-		wr += th->io_written;
-		nr += th->syscr;
-		nw += th->syscw;
-	}
-	spin_unlock(&tasklist_lock);
-	text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", (unsigned long long)rd,
-		(unsigned long long)wr, (unsigned long long)nr, (unsigned long long)nw);
+	if (t == current)
+		return true;
+	const struct cred *c = proc_task_cred(t);
+	bool ok = c && ns_capable(c->user_ns, CAP_SYS_NICE);
+	if (c)
+		cred_put(c);
+	return ok;
+}
+static int show_slack(struct text *t, const struct proc_node *n)
+{
+	if (!may_have_slack(n->task))
+		return -EPERM;
+	text_printf(t, "%llu\n", (unsigned long long)READ_ONCE(n->task->timer_slack_ns));
 	return 0;
 }
+static int store_slack(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	char *end = strchr(buf, '\n');
+	if (end && !end[1])
+		*end = 0;
+	if (str_to_u64(buf, 10, &v))
+		return -EINVAL;
+	if (!may_have_slack(n->task))
+		return -EPERM;
+	WRITE_ONCE(n->task->timer_slack_ns, v ? v : n->task->default_timer_slack_ns);
+	return 0;
+}
+
+static int put_io(struct text *t, const struct io_count *c)
+{
+	text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\n", (unsigned long long)c->rchar, (unsigned long long)c->wchar,
+		(unsigned long long)c->syscr, (unsigned long long)c->syscw);
+	/* No storage is read or written in pages here. */
+	text_puts(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
+/* All threads, those that are dead and the children that were reaped. */
+static int show_io(struct text *t, const struct proc_node *n)
+{
+	struct io_count all;
+	struct task *th;
+	spin_lock(&tasklist_lock);
+	all = n->task->signal->io_count;
+	for_each_thread (n->task, th)
+		io_count_add(&all, &th->io_count);
+	spin_unlock(&tasklist_lock);
+	return put_io(t, &all);
+}
+static int show_thread_io(struct text *t, const struct proc_node *n) { return put_io(t, &n->task->io_count); }
 
 /* --- directories ------------------------------------------------------------------------------------------------------------------------ */
 static int task_lookup(struct inode *dir, const char *name, struct inode **out);
@@ -383,37 +418,43 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 #define SECRET(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_read_node }
 #define ID_MAP(n, w)                                                                                                                                 \
 	{ .name = n, .mode = S_IFREG | 0644, .show = proc_show_idmap, .store_as = proc_store_idmap, .data = &(const enum idmap_which){ w } }
-#define COMMON_FILES                                                                                                                                 \
-	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),           \
-		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),          \
-		SECRET("auxv", 0400, proc_show_auxv), SECRET("maps", 0444, proc_show_maps), SECRET("smaps", 0444, proc_show_smaps),                      \
-		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits),                                       \
-		PROC_TEXT("mounts", 0444, show_mounts), PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth),         \
-		PROC_TEXT("oom_score", 0444, show_oom_score),                                                                                            \
-		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj },                                       \
-		{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter },                             \
-		PROC_TEXT("wchan", 0444, show_wchan), SECRET("syscall", 0400, show_syscall), PROC_TEXT("personality", 0400, show_personality), SECRET("io", 0400, show_io),                      \
-		PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login),         \
-		ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                          \
-		{ .name = "setgroups", .mode = S_IFREG | 0644, .show = proc_show_setgroups, .store_as = proc_store_setgroups,                            \
-		  .may_write = proc_may_write_setgroups },                                                                                               \
-		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                            \
-		{ .name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_show_timens, .store_as = proc_store_timens },                           \
-		PROC_TEXT("schedstat", 0444, show_schedstat),                                                                                            \
-		PROC_TEXT("timerslack_ns", 0444, show_slack),                                                                                            \
-		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },                                             \
-		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                     \
-		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                   \
-		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                 \
-		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                   \
-		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .may_open = may_read_node },                     \
-		{ .name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },             \
-		{ .name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR }
+#define COMMON_FILES                                                                                                                               \
+	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),         \
+		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),            \
+		SECRET("auxv", 0400, proc_show_auxv), SECRET("maps", 0444, proc_show_maps), SECRET("smaps", 0444, proc_show_smaps),                        \
+		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits), PROC_TEXT("mounts", 0444, show_mounts), \
+		PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth), PROC_TEXT("oom_score", 0444, show_oom_score),     \
+		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj }, PROC_TEXT("wchan", 0444, show_wchan),   \
+		SECRET("syscall", 0400, show_syscall), SECRET("personality", 0400, show_personality), PROC_TEXT("cgroup", 0444, show_cgroup),              \
+		PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login), ID_MAP("uid_map", IDMAP_UID),                     \
+		ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                                                          \
+		{ .name = "setgroups",                                                                                                                     \
+			.mode = S_IFREG | 0644,                                                                                                                \
+			.show = proc_show_setgroups,                                                                                                           \
+			.store_as = proc_store_setgroups,                                                                                                      \
+			.may_write = proc_may_write_setgroups },                                                                                               \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                              \
+		PROC_TEXT("schedstat", 0444, show_schedstat), { .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node }, \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                       \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                     \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                   \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                     \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .may_open = may_read_node },                       \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },               \
+	{                                                                                                                                              \
+		.name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR                                                              \
+	}
 
 static const struct proc_entry thread_dir[] = { PROC_TEXT("stat", 0444, proc_show_thread_stat), PROC_TEXT("children", 0444, show_children),
-	PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES };
+	SECRET("io", 0400, show_thread_io), PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES };
 static const struct proc_entry process_dir[] = {
-	PROC_TEXT("stat", 0444, proc_show_stat), PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES, { .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
+	PROC_TEXT("stat", 0444, proc_show_stat),
+	SECRET("io", 0400, show_io),
+	PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES,
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter },
+	{ .name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_show_timens, .store_as = proc_store_timens },
+	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack },
+	{ .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
 };
 static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
 static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);

@@ -181,7 +181,7 @@ static void put_memory(struct text *t, struct mm *mm, bool dumping)
 	proc_mm_split(mm, &r);
 	u64 rss = r.anon + r.file + r.shmem;
 	u64 exe = (ALIGN_UP(mm->end_code, PAGE_SIZE) - ALIGN_DOWN(mm->start_code, PAGE_SIZE)) >> PAGE_SHIFT;
-	kib(t, "VmPeak", mm->total_pages);
+	kib(t, "VmPeak", max(mm->hiwater_pages, mm->total_pages));
 	kib(t, "VmSize", mm->total_pages);
 	kib(t, "VmLck", mm->locked_pages);
 	kib(t, "VmPin", 0);
@@ -194,9 +194,18 @@ static void put_memory(struct text *t, struct mm *mm, bool dumping)
 	kib(t, "VmStk", r.stack);
 	kib(t, "VmExe", min(exe, r.exec));
 	kib(t, "VmLib", r.exec - min(exe, r.exec));
-	kib(t, "VmPTE", rss / 512 + 3);
+	kib(t, "VmPTE", mm_table_pages(mm));
 	kib(t, "VmSwap", 0);
 	text_printf(t, "HugetlbPages:\t       0 kB\nCoreDumping:\t%d\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n", dumping);
+}
+
+static u32 fd_slots(struct task *t)
+{
+	struct fdtable *files = proc_task_files(t);
+	u32 n = files ? fdtable_size(files) : 0;
+	if (files)
+		fdtable_put(files);
+	return n;
 }
 
 static void put_cred(struct text *t, struct task *task)
@@ -206,8 +215,7 @@ static void put_cred(struct text *t, struct task *task)
 		return;
 	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", my_uid(c->uid), my_uid(c->euid), my_uid(c->suid),
 		my_uid(c->fsuid), my_gid(c->gid), my_gid(c->egid), my_gid(c->sgid), my_gid(c->fsgid));
-	u32 slots = 64;
-	text_printf(t, "FDSize:\t%u\nGroups:\t", slots);
+	text_printf(t, "FDSize:\t%u\nGroups:\t", fd_slots(task));
 	for (u32 i = 0; c->groups && i < c->groups->n; i++)
 		text_printf(t, "%u ", my_gid(c->groups->gid[i]));
 	text_puts(t, c->groups && c->groups->n ? "\n" : " \n");
@@ -223,6 +231,8 @@ static void put_caps(struct text *t, struct task *task)
 		(ull)c->cap_permitted, (ull)c->cap_effective, (ull)c->cap_bset, (ull)c->cap_ambient);
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", task_no_new_privs(task), READ_ONCE(task->seccomp_mode),
 		seccomp_filter_count(task));
+	/* Nobody's speculation can be controlled one by one. */
+	text_puts(t, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunsupported\n");
 	cred_put(c);
 }
 
@@ -312,6 +322,7 @@ int proc_show_status(struct text *t, const struct proc_node *n)
 	put_caps(t, task);
 	put_cpus(t, task);
 	text_printf(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n", (ull)task->se.nvcsw, (ull)task->se.nivcsw);
+	text_puts(t, "x86_Thread_features:\t\nx86_Thread_features_locked:\t\n");
 	return 0;
 }
 

@@ -90,6 +90,8 @@ s32 proc_my_tgid(const struct proc_node *n);
 /* t's credentials with a reference. NULL only when there are none (never for a live task). */
 const struct cred *proc_task_cred(struct task *t);
 /* --- proc_fd.c ---------------------------------------------------------------------------------------------------------------------------- */
+/* The task's descriptor table with a reference, or NULL. */
+struct fdtable *proc_task_files(struct task *t);
 int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);

@@ -68,6 +68,24 @@ void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u)
 	up_read(&mm->mmap_lock);
 }
 
+/* The tables below one of level l. => pt_lock */
+static u64 tables_below(const pte_t *t, u32 l, u32 entries)
+{
+	u64 n = 0;
+	for (u32 i = 0; i < entries; i++)
+		if (t[i])
+			n += 1 + (l > 2 ? tables_below(phys_to_virt(t[i] & PTE_ADDR_MASK), l - 1, 512) : 0);
+	return n;
+}
+
+u64 mm_table_pages(struct mm *mm)
+{
+	spin_lock(&mm->pt_lock);
+	u64 n = tables_below(phys_to_virt(mm->root), 4, 256);
+	spin_unlock(&mm->pt_lock);
+	return n;
+}
+
 #define PM_SOFT_DIRTY BIT(55)
 #define PM_EXCLUSIVE BIT(56)
 #define PM_FILE BIT(61)

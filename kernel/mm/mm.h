@@ -35,6 +35,7 @@ struct mm {
 	u64 auxv[48];               /* saved auxiliary vector, pairs */
 	struct file *exe;           /* the program, a reference; freed through vm_file_ops */
 	u64 rss;                    /* pt_lock: counted pages in the tables, shared ones included */
+	u64 hiwater_pages; /* w  total_pages at most, noted where it is about to shrink */
 	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
 	u32 dump_filter;            /* a: /proc/PID/coredump_filter; inherited by fork, kept over exec */
@@ -129,6 +130,8 @@ int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages,
 struct mm_usage { u64 rss, pss, pss_anon, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon; };
 /* Adds [start, end) to *u. */
 void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u);
+/* Page tables below the root, shared ones as well. */
+u64 mm_table_pages(struct mm *mm);
 /* The words of /proc/PID/pagemap for n pages from addr. frames: with physical page numbers. */
 void mm_pagemap(struct mm *mm, u64 addr, u64 *out, u32 n, bool frames);
 /* Does any page of the range belong to this process and its relatives alone (written to since it was mapped)? */

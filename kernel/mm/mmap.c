@@ -93,6 +93,7 @@ int munmap_locked(struct mm *mm, u64 start, u64 end)
 	err = vma_remove(&mm->map, start, end);
 	if (!err) {
 		pt_zap(mm, start, end);
+		mm->hiwater_pages = max(mm->hiwater_pages, mm->total_pages);
 		mm->total_pages -= pages_gone;
 		mm->locked_pages -= min(locked, mm->locked_pages);
 		if (unlikely(mm->shm))

@@ -150,6 +150,7 @@ void fold_task_times(struct task *t)
 	s->maj_flt += u.maj_flt;
 	s->nvcsw += u.nvcsw;
 	s->nivcsw += u.nivcsw;
+	io_count_add(&s->io_count, &t->io_count);
 }
 
 void account_reaped(struct task *p)
@@ -165,5 +166,8 @@ void account_reaped(struct task *p)
 	s->cnvcsw += u.nvcsw;
 	s->cnivcsw += u.nivcsw;
 	s->cmaxrss = max(s->cmaxrss, u.maxrss);
+	/* A zombie is alone, and nobody else reaps it. */
+	io_count_add(&s->io_count, &p->io_count);
+	io_count_add(&s->io_count, &p->signal->io_count);
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }

@@ -141,7 +141,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->kthread = NULL;
 	t->sem_undo = NULL;
 	list_init(&t->work);
-	t->io_read = t->io_written = t->syscr = t->syscw = 0;
+	t->io_count = (struct io_count){ 0 };
 	t->dead_sighand = NULL;
 	t->start_fn = NULL;
 }

@@ -121,6 +121,7 @@ struct signal {
 	u64 min_flt, maj_flt, cmin_flt, cmaj_flt;
 	u64 nvcsw, nivcsw, cnvcsw, cnivcsw;
 	u64 maxrss, cmaxrss;         /* KiB */
+	struct io_count io_count; /* of both */
 	/* timers: S */
 	struct timer real_timer;     /* ITIMER_REAL */
 	u64 real_interval;           /* ns */
@@ -198,7 +199,6 @@ struct task {
 	bool frozen;                 /* T: counted in cgroup->nr_frozen */
 	struct list_head work;       /* alloc_lock: task work, with TIF_NOTIFY */
 	struct sem_undo_list *sem_undo; /* o: what SEM_UNDO operations take back at the end, NULL = nothing yet (ipc/sem_undo.c) */
-	u64 io_read, io_written, syscr, syscw; /* o */
 	u64 sas_pad;
 	void (*start_fn)(void *);    /* I: kernel and user-mode threads: where they begin */
 	void *start_arg;             /* I */

@@ -90,6 +90,19 @@ struct lock_stack;
 struct memcg;
 struct sched_group;
 
+/* What reading and writing moved, and how often. */
+struct io_count {
+	u64 rchar, wchar, syscr, syscw;
+};
+
+static inline void io_count_add(struct io_count *to, const struct io_count *c)
+{
+	to->rchar += c->rchar;
+	to->wchar += c->wchar;
+	to->syscr += c->syscr;
+	to->syscw += c->syscw;
+}
+
 struct thread {
 	struct arch_thread arch;     /* o */
 	u32 flags;                   /* a  TIF_* */
@@ -111,6 +124,7 @@ struct thread {
 	bool memcg_forced;           /* o  memcg_blocked did not keep it from the page */
 	u32 memcg_high_pages;        /* o  pages it got above memory.high */
 	u64 maj_faults, min_faults;  /* o */
+	struct io_count io_count; /* o */
 	u64 saved_sigmask;           /* o  with TIF_RESTORE_SIGMASK: sigsuspend, ppoll ... */
 	u32 rseq_cpu;                /* o  with TIF_RSEQ: the CPU number that user space was told */
 	u32 fail_nth;                /* o  debug: so many places of its system calls from now, memory is out (mm/fail.c); 0 = never. Whoever may write its /proc file sets it */

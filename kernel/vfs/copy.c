@@ -40,6 +40,7 @@ static ssize_t copy_data(struct file *in, u64 *ipos, struct file *out, u64 *opos
 		cond_resched();
 	}
 	kfree(buf);
+	io_count_add(&current_thread()->io_count, &(struct io_count){ done, done, 1, 1 });
 	if (done) {
 		notify_dentry(in->path.dentry, IN_ACCESS);
 		notify_dentry(out->path.dentry, IN_MODIFY);

@@ -65,6 +65,14 @@ u32 fdtable_count(struct fdtable *t)
 	return n;
 }
 
+u32 fdtable_size(struct fdtable *t)
+{
+	spin_lock(&t->lock);
+	u32 n = t->body->nr * SLICE_FDS;
+	spin_unlock(&t->lock);
+	return n;
+}
+
 /* What a copy of t holds. => t->lock */
 static struct fdbody *body_for_copy(struct fdtable *t)
 {

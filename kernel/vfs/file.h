@@ -122,6 +122,8 @@ void fdtable_put(struct fdtable *t);
 bool fdtable_shared(struct fdtable *t);
 /* Descriptors in use. */
 u32 fdtable_count(struct fdtable *t);
+/* How many it has room for before it must grow. */
+u32 fdtable_size(struct fdtable *t);
 /* Makes current's table its own (-ENOMEM). exec's also makes sure that closing the close-on-exec descriptors, in ascending order, needs no memory. */
 int fdtable_unshare(void);
 int fdtable_unshare_exec(void);

@@ -13,6 +13,15 @@
 
 typedef ssize_t (*rw_fn)(struct file *f, struct iter *it, u64 *pos);
 
+/* A call that got as far as the file: n as it returned. */
+static inline void count_io(ssize_t n, bool write)
+{
+	struct io_count *c = &current_thread()->io_count;
+	*(write ? &c->syscw : &c->syscr) += 1;
+	if (n > 0)
+		*(write ? &c->wchar : &c->rchar) += (u64)n;
+}
+
 /* The operation after its callers' checks: the file is open for it, and *pos < 0 as s64 has been refused. */
 static ssize_t do_rw(struct file *f, struct iter *it, u64 *pos, bool write)
 {
@@ -20,6 +29,7 @@ static ssize_t do_rw(struct file *f, struct iter *it, u64 *pos, bool write)
 	if (unlikely(!fn))
 		return !write && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 	ssize_t n = fn(f, it, pos);
+	count_io(n, write);
 	if (n > 0)
 		notify_dentry(f->path.dentry, write ? IN_MODIFY : IN_ACCESS);
 	return n;
@@ -187,8 +197,18 @@ static ssize_t rw_kernel(struct file *f, void *buf, size_t n, u64 pos, rw_fn fn)
 	return (ssize_t)done;
 }
 
-ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 pos) { return rw_kernel(f, buf, n, pos, f->ops->read); }
-ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, u64 pos) { return rw_kernel(f, (void *)buf, n, pos, f->ops->write); }
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 pos)
+{
+	ssize_t got = rw_kernel(f, buf, n, pos, f->ops->read);
+	count_io(got, false);
+	return got;
+}
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, u64 pos)
+{
+	ssize_t put = rw_kernel(f, (void *)buf, n, pos, f->ops->write);
+	count_io(put, true);
+	return put;
+}
 
 /* --- seeking ------------------------------------------------------------------------------------------------------------------------------------ */
 
