@@ -9,6 +9,7 @@
  * Everything is guarded by the process's sighand lock (S). Whoever fires a timer lets S go to queue the entry; `firing` keeps the timer from
  * being freed meanwhile (real-time ones are held by timer_cancel() as well).
  */
+#include <linux/capability.h>
 #include <linux/time.h>
 
 #include "gen/sys_protos.h"
@@ -31,7 +32,7 @@ struct posix_timer {
 	s32 notify;              /* I  SIGEV_* */
 	u64 expires;             /* S  on the clock's scale, see `real`; 0 = off */
 	u64 interval;            /* S */
-	bool real;               /* S  expires is real time (TIMER_ABSTIME on a real-time clock), else monotonic or CPU time */
+	bool real;               /* S  expires is real time (a real-time clock with TIMER_ABSTIME, or an alarm), else monotonic or CPU time */
 	bool waiting;            /* S  fired, and not armed again yet */
 	bool firing;             /* S  somebody queues its entry without S */
 	u64 overrun;             /* S  of the signal delivered last */
@@ -365,8 +366,10 @@ long sys_timer_create(u64 clock_id, u64 uevent, u64 uid)
 		return -EINVAL;
 	if (uevent && get_user(ev, uevent))
 		return -EFAULT;
-	if (c.coarse || c.raw || c.alarm)
+	if (c.coarse || c.raw)
 		return -EOPNOTSUPP;
+	if (c.alarm && !capable(CAP_WAKE_ALARM))
+		return -EPERM;
 	int err = make_timer(&c, &ev, &pt);
 	if (err)
 		return err;
@@ -410,7 +413,7 @@ static void write_timer(struct posix_timer *pt, bool absolute, const struct __ke
 	if (!value)
 		return;
 	pt->interval = timespec_to_ns(&in->it_interval);
-	pt->real = absolute && pt->clock.kind == CLK_REAL;
+	pt->real = pt->clock.kind == CLK_REAL && (absolute || pt->clock.alarm);
 	if (absolute && pt->clock.kind == CLK_MONO)
 		value = max(host_time(value, pt->clock.boot), 1UL);
 	if (!absolute) {

@@ -16,7 +16,8 @@ struct clock {
 	u8 kind;       /* enum clock_kind */
 	u8 what;       /* CLK_CPU: enum cpu_what */
 	bool thread;   /* CLK_CPU: of one thread, else of a process */
-	bool coarse, raw, alarm;
+	bool coarse, raw;
+	bool alarm;    /* would wake a sleeping machine: CAP_WAKE_ALARM, else as its clock, since this machine never sleeps */
 	bool boot;     /* CLK_MONO: the time since boot, which has an offset of its own in time namespaces */
 	bool dynamic;  /* CLK_CPU: from a negative id, which names a process or thread */
 	s32 pid;       /* CLK_CPU: whose, 0 = current */

@@ -2,6 +2,7 @@
  * Clocks and sleeping. Entry points: sys_clock_gettime/getres, sys_nanosleep, sys_clock_nanosleep, sys_time, sys_times. Setting
  * is in time_set.c.
  */
+#include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/times.h>
 
@@ -211,7 +212,7 @@ static int take_nap(const struct nap *n)
 
 static long restart_nap(struct task *t);
 
-/* A relative sleep; `until` is its end on the clock's scale (the real-time clock's relative sleeps run by the monotonic one). */
+/* A relative sleep; `until` is its end on the clock's scale (relative sleeps of CLOCK_REALTIME run by the monotonic one, those of its alarm do not). */
 static long relative_nap(const struct nap *n, s32 id, uaddr_t urem)
 {
 	if (!take_nap(n))
@@ -238,7 +239,7 @@ static long nap_with_clock(struct nap *n, s32 id, bool absolute, uaddr_t urem)
 		if (!absolute)
 			n->until += clock_cpu_ns(n->clock, n->cpu_task);
 	} else if (!absolute) {
-		u64 now = clock_mono();
+		u64 now = n->clock->kind == CLK_REAL ? clock_real() : clock_mono();
 		n->until = n->until > ~0UL - now ? ~0UL : now + n->until;
 	}
 	long ret = absolute ? (take_nap(n) ? -ERESTARTNOHAND : 0) : relative_nap(n, id, urem);
@@ -254,9 +255,9 @@ static long restart_nap(struct task *t)
 	struct clock c = mono_clock;
 	s32 id = (s32)t->restart.arg[2];
 	struct nap n = { .clock = &c, .until = t->restart.arg[0] };
-	if (clock_decode(id, &c) || c.kind != CLK_CPU)
+	if (clock_decode(id, &c) || (c.kind != CLK_CPU && !c.alarm))
 		c = mono_clock;
-	else if (clock_cpu_task(&c, false, &n.cpu_task))
+	else if (c.kind == CLK_CPU && clock_cpu_task(&c, false, &n.cpu_task))
 		return 0; /* that process is gone: its clock stands still for ever */
 	long ret = relative_nap(&n, id, t->restart.arg[1]);
 	if (n.cpu_task)
@@ -281,7 +282,7 @@ long sys_clock_nanosleep(u64 id, u64 flags, u64 ureq, u64 urem)
 	struct __kernel_timespec ts;
 	if (clock_decode((s32)id, &c))
 		return -EINVAL;
-	if (c.coarse || c.raw || c.alarm || (s32)id == CLOCK_THREAD_CPUTIME_ID)
+	if (c.coarse || c.raw || (s32)id == CLOCK_THREAD_CPUTIME_ID)
 		return -EOPNOTSUPP;
 	if (get_user(ts, ureq))
 		return -EFAULT;
@@ -291,7 +292,11 @@ long sys_clock_nanosleep(u64 id, u64 flags, u64 ureq, u64 urem)
 	if (c.kind == CLK_CPU && c.thread && (c.pid == 0 || c.pid == pid_own_nr(current->thread_pid)))
 		return -EINVAL;
 	bool absolute = flags & TIMER_ABSTIME;
-	if (!absolute && c.kind == CLK_REAL)
+	if (c.alarm && (s32)flags & ~TIMER_ABSTIME)
+		return -EINVAL;
+	if (c.alarm && !capable(CAP_WAKE_ALARM))
+		return -EPERM;
+	if (!absolute && c.kind == CLK_REAL && !c.alarm)
 		c = mono_clock;
 	struct nap n = { .clock = &c, .until = timespec_to_ns(&ts) };
 	if (absolute && c.kind == CLK_MONO)

@@ -40,8 +40,11 @@ static LIST_HEAD(realtime_timers); /* list_lock */
 static DEFINE_SPINLOCK(list_lock, RANK_INODE_LIST);
 
 static bool is_realtime(const struct timerfd *t) { return t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM; }
-/* Relative timers of the real-time clock run by the monotonic one: setting the clock does not move them. */
-static bool runs_by_real(const struct timerfd *t) { return is_realtime(t) && (t->settime_flags & TFD_TIMER_ABSTIME); }
+/* Relative timers of the real-time clock run by the monotonic one: setting the clock does not move them. It does move alarms. */
+static bool runs_by_real(const struct timerfd *t)
+{
+	return is_realtime(t) && ((t->settime_flags & TFD_TIMER_ABSTIME) || t->clock == CLOCK_REALTIME_ALARM);
+}
 static u64 now_of(const struct timerfd *t) { return runs_by_real(t) ? clock_real() : clock_mono(); }
 
 /* Locks with the timer disarmed and its callback not running. */
@@ -251,7 +254,7 @@ static void apply_setting(struct timerfd *t, u32 flags, const struct __kernel_it
 	if (value) {
 		if ((flags & TFD_TIMER_ABSTIME) && !is_realtime(t))
 			value = max(host_time(value, t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM), 1UL);
-		u64 now = flags & TFD_TIMER_ABSTIME ? 0 : clock_mono();
+		u64 now = flags & TFD_TIMER_ABSTIME ? 0 : now_of(t);
 		t->next = value >= NEVER - 1 - now ? NEVER - 1 : now + value;
 	}
 	start(t);
@@ -275,7 +278,7 @@ long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 	}
 	u64 irq = spin_lock_irqsave(&list_lock);
 	list_del(&t->node);
-	if (is_realtime(t) && (flags & TFD_TIMER_ABSTIME))
+	if (is_realtime(t) && ((flags & TFD_TIMER_ABSTIME) || t->clock == CLOCK_REALTIME_ALARM))
 		list_add_tail(&t->node, &realtime_timers);
 	spin_unlock_irqrestore(&list_lock, irq);
 	irq = lock_stopped(t);
@@ -308,7 +311,7 @@ void timerfd_clock_was_set(void)
 	u64 flags = spin_lock_irqsave(&list_lock);
 	list_for_each(t, &realtime_timers, node) {
 		u64 inner = lock_stopped(t);
-		bool cancel = t->settime_flags & TFD_TIMER_CANCEL_ON_SET;
+		bool cancel = (t->settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) == (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
 		if (cancel)
 			t->cancelled = true;
 		start(t);

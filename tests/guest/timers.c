@@ -1,6 +1,7 @@
 /* Clocks, sleeping, interval timers, POSIX timers. */
 #include "check.h"
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/times.h>
 
 static volatile sig_atomic_t hits;
@@ -133,6 +134,46 @@ static void posix_timers(void)
 	CHECK(timer_create(CLOCK_REALTIME, &ev, &id) == 0);
 	CHECK_ERR(timer_settime(id, 0, &t, NULL), EINVAL);
 }
+/* Clocks that wake a sleeping machine: as those they are named after, for who has CAP_WAKE_ALARM. Without a real-time clock device Linux has none. */
+static void alarm_clocks(void)
+{
+	static const int alarms[] = { CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM }, plain[] = { CLOCK_REALTIME, CLOCK_BOOTTIME };
+	struct sigevent none = { .sigev_notify = SIGEV_NONE }, ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2 };
+	struct timespec t, u, ms = { 0, 3000000 };
+	timer_t id;
+	if (getuid() || clock_gettime(CLOCK_BOOTTIME_ALARM, &t) < 0)
+		check_skip("no alarm clocks, or no right to set them");
+	handle(SIGRTMIN + 2);
+	for (int i = 0; i < 2; i++) {
+		struct itimerspec hour = { { 1, 0 }, { 3600, 0 } }, soon = { { 0, 0 }, ms }, got;
+		CHECK(clock_gettime(alarms[i], &t) == 0 && clock_gettime(plain[i], &u) == 0 && u.tv_sec - t.tv_sec <= 1);
+		CHECK(clock_getres(alarms[i], &t) == 0 && t.tv_sec == 0 && t.tv_nsec > 0);
+		CHECK_ERR(clock_settime(alarms[i], &u), EINVAL);
+		CHECK(timer_create(alarms[i], &none, &id) == 0 && timer_settime(id, 0, &hour, NULL) == 0 && timer_gettime(id, &got) == 0);
+		CHECK(got.it_interval.tv_sec == 1 && got.it_value.tv_sec >= 3590 && got.it_value.tv_sec <= 3600);
+		hour.it_value.tv_sec = u.tv_sec + 3600;
+		CHECK(timer_settime(id, TIMER_ABSTIME, &hour, NULL) == 0 && timer_gettime(id, &got) == 0);
+		CHECK(got.it_value.tv_sec >= 3590 && got.it_value.tv_sec <= 3601 && timer_delete(id) == 0);
+		hits = 0;
+		CHECK(timer_create(alarms[i], &ev, &id) == 0 && timer_settime(id, 0, &soon, NULL) == 0);
+		while (!hits)
+			msleep(1);
+		CHECK(info.si_signo == SIGRTMIN + 2 && info.si_code == SI_TIMER && timer_delete(id) == 0);
+		double a = now();
+		CHECK(clock_nanosleep(alarms[i], 0, &ms, NULL) == 0 && now() - a >= 0.003);
+		CHECK(clock_gettime(alarms[i], &t) == 0 && clock_nanosleep(alarms[i], TIMER_ABSTIME, &t, NULL) == 0);
+		CHECK(clock_nanosleep(alarms[i], 2, &ms, NULL) == EINVAL);
+		int fd = timerfd_create(alarms[i], 0);
+		uint64_t n;
+		CHECK(fd >= 0 && timerfd_settime(fd, 0, &soon, NULL) == 0 && read(fd, &n, 8) == 8 && n == 1);
+		/* the right is asked for at each setting */
+		CHECK(EXITED(IN_CHILD(CHECK(setresuid(12345, 12345, 12345) == 0); CHECK_ERR(timer_create(alarms[i], &none, &id), EPERM);
+							  CHECK(clock_nanosleep(alarms[i], 0, &ms, NULL) == EPERM); CHECK_ERR(timerfd_settime(fd, 0, &soon, NULL), EPERM);
+							  CHECK_ERR(timerfd_create(alarms[i], 0), EPERM); CHECK(clock_gettime(alarms[i], &t) == 0)),
+			0));
+		close(fd);
+	}
+}
 static void timers_are_not_inherited_by_a_child(void)
 {
 	timer_t id;
@@ -169,5 +210,5 @@ static void many_sleepers_wake_in_order(void)
 	}
 	CHECK(seen == 0x3ff);
 }
-CASES(CASE(clocks), CASE(cpu_clocks_count_work), CASE(sleeping), CASE(alarms), CASE(cpu_interval_timers), CASE(posix_timers),
+CASES(CASE(clocks), CASE(cpu_clocks_count_work), CASE(sleeping), CASE(alarms), CASE(cpu_interval_timers), CASE(posix_timers), CASE(alarm_clocks),
 	CASE(timers_are_not_inherited_by_a_child), CASE(many_sleepers_wake_in_order))
