@@ -170,7 +170,7 @@ static bool file_revalidate(struct dentry *d, struct inode *i)
 
 /* --- directories ------------------------------------------------------------------------------------------------------------------------- */
 
-/* => cgroup_mutex */
+/* => T */
 static struct cgroup *child_named(struct cgroup *cg, const char *name)
 {
 	struct cgroup *c;
@@ -180,20 +180,19 @@ static struct cgroup *child_named(struct cgroup *cg, const char *name)
 	return NULL;
 }
 
+/* Without cgroup_mutex: whoever looks must not queue behind a change, only to be let in the moment it is half done (a task that has been moved into a frozen
+ * group and has yet to reach its trap). */
 static int dir_lookup(struct inode *dir, const char *name, struct inode **out)
 {
 	struct cgroup *cg = cgroup_of(dir);
 	for (const struct cgroup_file *f = cgroup_files; f < cgroup_files + cgroup_files_nr; f++)
 		if (is_there(cg, f) && !strcmp(f->name, name))
 			return find_file(dir->sb, cg, f, out);
-	mutex_lock(&cgroup_mutex);
+	spin_lock(&tasklist_lock);
 	struct cgroup *c = child_named(cg, name);
-	if (c) {
-		inode_get(c->dir);
-		*out = c->dir;
-	}
-	mutex_unlock(&cgroup_mutex);
-	return c ? 0 : -ENOENT;
+	*out = c ? inode_in_use(&c->dir) : NULL;
+	spin_unlock(&tasklist_lock);
+	return *out ? 0 : -ENOENT;
 }
 
 /* A directory that was made, or whose parent was. */
@@ -242,14 +241,14 @@ static int dir_rmdir(struct inode *dir, const char *name, struct inode *victim)
 static struct cgroup *child_from(struct cgroup *cg, u64 from)
 {
 	struct cgroup *c;
-	mutex_lock(&cgroup_mutex);
+	spin_lock(&tasklist_lock);
 	list_for_each(c, &cg->children, sibling)
 		if (c->id >= from)
 			break;
 	bool found = &c->sibling != &cg->children;
 	if (found)
 		cgroup_get(c);
-	mutex_unlock(&cgroup_mutex);
+	spin_unlock(&tasklist_lock);
 	return found ? c : NULL;
 }
 

@@ -129,11 +129,10 @@ void cgroup_fork(struct task *child, struct cgroup *into, u64 flags)
 		ns->root = cg;
 	}
 	if (unlikely(cg->freezing)) {
+		/* A frozen group stays so: the child traps before its first instruction, and a switch there and back would be nobody's news. */
 		child->jobctl |= JOBCTL_TRAP_FREEZE;
 		atomic_or(&child->flags, TIF_SIGPENDING);
 	}
-	if (cg->frozen)
-		cgroup_update_frozen(cg);
 }
 
 void cgroup_exit(struct task *t)

@@ -593,6 +593,26 @@ static pid_t clone_into(int fd, unsigned long flags)
 	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
+/* A birth into a frozen group is no news: it stays frozen throughout, and so do those above. */
+static void born_frozen(void)
+{
+	static const char want[] = "populated 1\nfrozen 1\n";
+	begin();
+	CHECK(mkdir(at("a"), 0755) == 0 && put(at("a/cgroup.freeze"), "1") == 0 && mkdir(at("a/b"), 0755) == 0);
+	int dir = open(at("a/b"), O_PATH | O_DIRECTORY);
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = clone_into(dir, 0);
+		CHECK(pid >= 0);
+		if (!pid)
+			_exit(1); /* never reached */
+		CHECK(is(at("a/b/cgroup.events"), want) && is(at("a/cgroup.events"), want));
+		CHECK(number(at("a/b/cgroup.procs"), NULL) == pid);
+		await_state(pid, "S");
+		CHECK(is(at("a/b/cgroup.events"), want) && is(at("a/cgroup.events"), want));
+		finish(pid);
+	}
+}
+
 static void into_cgroup(void)
 {
 	char want[96];
@@ -791,5 +811,5 @@ static void proc_cgroups(void)
 }
 
 CASES(CASE(tree), CASE(limits), CASE(subtree_control), CASE(migrate), CASE(inherited), CASE(internal_processes), CASE(threaded), CASE(pids),
-	CASE(fork_bomb), CASE(events_poll), CASE(events_inotify), CASE(freeze), CASE(freeze_moves), CASE(kill_frozen), CASE(into_cgroup), CASE(delegate),
-	CASE(ns_unshare), CASE(ns_clone), CASE(nsdelegate), CASE(proc_cgroups))
+	CASE(fork_bomb), CASE(events_poll), CASE(events_inotify), CASE(freeze), CASE(freeze_moves), CASE(born_frozen), CASE(kill_frozen),
+	CASE(into_cgroup), CASE(delegate), CASE(ns_unshare), CASE(ns_clone), CASE(nsdelegate), CASE(proc_cgroups))
