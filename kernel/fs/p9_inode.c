@@ -120,11 +120,13 @@ int p9_refresh(struct inode *i)
 	return err;
 }
 
-void p9_getattr_op(struct inode *i)
+/* What the host no longer tells is as it was. */
+int p9_getattr_op(struct inode *i)
 {
 	mutex_lock(&i->lock);
 	(void)p9_refresh(i);
 	mutex_unlock(&i->lock);
+	return 0;
 }
 
 /* => inode lock */

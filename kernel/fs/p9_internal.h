@@ -107,7 +107,7 @@ void p9_clunk(struct p9_session *s, u32 fid);
 int p9_inode_at(struct super *sb, u32 fid, struct inode **out);
 /* Asks for the attributes. 0 or -errno; -ENOENT: the name has gone, and what was known stays. => inode lock */
 int p9_refresh(struct inode *i);
-void p9_getattr_op(struct inode *i);
+int p9_getattr_op(struct inode *i);
 int p9_setattr_op(struct inode *i, const struct inode_attr *a);
 void p9_evict(struct inode *i);
 /* Opens the file at i's place. 0 or -errno. */

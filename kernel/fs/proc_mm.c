@@ -35,17 +35,19 @@ static void put_name(struct maps_walk *w, size_t line, const char *name)
 	put_path(w->t, name);
 }
 
-static const char *vma_name(struct maps_walk *w, const struct vma *v)
+bool proc_vma_has_file(const struct vma *v) { return v->file || (v->mapping && (v->flags & VM_SHARED) && !v->special); }
+
+const char *proc_vma_name(const struct mm *mm, const struct vma *v, char *page)
 {
 	if (v->file)
-		return path_text(&v->file->path, w->page, PAGE_SIZE);
+		return path_text(&v->file->path, page, PAGE_SIZE);
 	if (v->special)
-		return v->start == w->mm->vdso ? "[vdso]" : "[vvar]";
+		return v->start == mm->vdso ? "[vdso]" : "[vvar]";
 	if (v->mapping && (v->flags & VM_SHARED))
 		return "/dev/zero (deleted)";
-	if (v->start <= w->mm->brk && v->end >= w->mm->brk_start && v->start < v->end && (v->flags & VM_HEAP))
+	if (v->start <= mm->brk && v->end >= mm->brk_start && v->start < v->end && (v->flags & VM_HEAP))
 		return "[heap]";
-	if (v->start <= w->mm->start_stack && v->end >= w->mm->start_stack)
+	if (v->start <= mm->start_stack && v->end >= mm->start_stack)
 		return "[stack]";
 	return NULL;
 }
@@ -60,15 +62,15 @@ static void put_header(struct maps_walk *w, const struct vma *v)
 	}
 	text_printf(w->t, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", (ull)v->start, (ull)v->end, v->flags & VM_READ ? 'r' : '-',
 		v->flags & VM_WRITE ? 'w' : '-', v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p', (ull)off, MAJOR(dev), MINOR(dev), (ull)ino);
-	const char *name = vma_name(w, v);
+	const char *name = proc_vma_name(w->mm, v, w->page);
 	if (name)
 		put_name(w, line, name);
 	text_puts(w->t, "\n");
 }
 
-static void kib(struct text *t, const char *name, u64 pages) { text_printf(t, "%-15s %8llu kB\n", name, (ull)pages << (PAGE_SHIFT - 10)); }
+static void kib(struct text *t, const char *name, u64 pages) { text_printf(t, "%-16s%8llu kB\n", name, (ull)pages << (PAGE_SHIFT - 10)); }
 
-static void kib_bytes(struct text *t, const char *name, u64 bytes) { text_printf(t, "%-15s %8llu kB\n", name, (ull)bytes >> 10); }
+static void kib_bytes(struct text *t, const char *name, u64 bytes) { text_printf(t, "%-16s%8llu kB\n", name, (ull)bytes >> 10); }
 
 /* Pss of the whole process by what backs the pages; only smaps_rollup shows it. */
 struct pss_kinds { u64 file, shmem; };

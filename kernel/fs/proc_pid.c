@@ -421,7 +421,8 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 #define COMMON_FILES                                                                                                                               \
 	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),         \
 		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),            \
-		SECRET("auxv", 0400, proc_show_auxv), SECRET("maps", 0444, proc_show_maps), SECRET("smaps", 0444, proc_show_smaps),                        \
+		SECRET("auxv", 0400, proc_show_auxv), SECRET("smaps", 0444, proc_show_smaps),                                                              \
+		{ .name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .may_open = may_read_node, .ioctl = proc_maps_ioctl },                   \
 		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits), PROC_TEXT("mounts", 0444, show_mounts), \
 		PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth), PROC_TEXT("oom_score", 0444, show_oom_score),     \
 		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj }, PROC_TEXT("wchan", 0444, show_wchan),   \
@@ -439,7 +440,7 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                     \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                   \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                     \
-		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .may_open = may_read_node },                       \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .own = true },                                     \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },               \
 	{                                                                                                                                              \
 		.name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR                                                              \
@@ -455,9 +456,14 @@ static const struct proc_entry process_dir[] = {
 	{ .name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_show_timens, .store_as = proc_store_timens },
 	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack },
 	{ .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
+	{ .name = "map_files", .mode = S_IFDIR | 0500, .lookup = proc_map_files_lookup, .list = proc_map_files_list, .own = true, .may_list = may_read_node },
 };
-static const struct proc_entry process = PROC_DIR("", 0555, process_dir);
-static const struct proc_entry thread = PROC_DIR("", 0555, thread_dir);
+#define TASK_DIR(w, table)                                                                    \
+	{                                                                                         \
+		.name = "", .mode = S_IFDIR | 0555, .dir = table, .nr = ARRAY_SIZE(table), .whose = w \
+	}
+static const struct proc_entry process = TASK_DIR(PROC_OF_PROCESS, process_dir);
+static const struct proc_entry thread = TASK_DIR(PROC_OF_THREAD, thread_dir);
 
 struct task *hook_proc_dir_task(struct file *f)
 {
@@ -480,7 +486,8 @@ int proc_pid_lookup(struct inode *dir, const char *name, struct inode **out)
 	struct task *t = named_task(dir, name);
 	if (!t)
 		return -ENOENT;
-	int r = proc_inode(dir->sb, &process, t, -1, out);
+	bool there = proc_super_of(dir->sb)->hidepid != PROC_HIDE_UNTRACEABLE || proc_may_see(dir->sb, t, PROC_HIDE_ACCESS);
+	int r = there ? proc_inode(dir->sb, &process, t, -1, out) : -ENOENT;
 	task_put(t);
 	return r;
 }
@@ -532,20 +539,38 @@ static void gather(struct batch *b, const struct pid_namespace *ns, struct task 
 	spin_unlock(&tasklist_lock);
 }
 
+static bool may_list(const struct super *sb, s32 nr)
+{
+	const struct proc_super *p = proc_super_of(sb);
+	if (likely(READ_ONCE(p->hidepid) < PROC_HIDE_NAME))
+		return true;
+	struct task *t = find_get_task_in(nr, p->ns);
+	if (!t)
+		return false;
+	bool may = proc_may_see(sb, t, PROC_HIDE_NAME);
+	task_put(t);
+	return may;
+}
+
 /* group NULL: all processes; else the threads of one. */
-static int list_numbers(struct dir_context *c, const struct pid_namespace *ns, const struct proc_entry *e, struct task *group)
+static int list_numbers(struct file *f, struct dir_context *c, const struct proc_entry *e, struct task *group)
 {
 	struct batch b;
 	char name[16];
+	const struct super *sb = f->inode->sb;
 
 	if (c->pos < LIST_BASE)
 		c->pos = LIST_BASE;
 	do {
 		b.from = (s32)(c->pos - LIST_BASE);
-		gather(&b, ns, group);
+		gather(&b, proc_super_of(sb)->ns, group);
 		for (u32 i = 0; i < b.n; i++) {
 			format_str(name, sizeof(name), "%d", b.nr[i]);
 			c->pos = LIST_BASE + (u64)b.nr[i];
+			if (!group && !may_list(sb, b.nr[i])) {
+				c->pos++;
+				continue;
+			}
 			/* The number stands for the inode here as well: the task may be gone already. */
 			if (!proc_emit(c, name, (u64)(u32)b.nr[i] << 32 | 1, e->mode))
 				return 0;
@@ -554,5 +579,5 @@ static int list_numbers(struct dir_context *c, const struct pid_namespace *ns, c
 	return 0;
 }
 
-int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, n->ns, &process, NULL); }
-static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(c, n->ns, &thread, n->task); }
+int proc_pid_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(f, c, &process, NULL); }
+static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c) { return list_numbers(f, c, &thread, n->task); }

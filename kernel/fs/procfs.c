@@ -1,10 +1,8 @@
 /*
- * procfs: mounting, inodes, directories and text files over the tables of proc_*.c. Names are not kept in the dentry cache
+ * procfs: inodes, directories and text files over the tables of proc_*.c; mounting is in proc_mount.c. Names are not kept in the dentry cache
  * beyond their use (super->no_dcache), so a process that is gone leaves nothing behind.
  */
 #include "fs/procfs.h"
-
-#include <linux/magic.h>
 
 #include "lib/format.h"
 #include "lib/string.h"
@@ -24,6 +22,13 @@ static void refresh_owner(struct inode *i)
 	const struct proc_node *n = proc_node(i);
 	if (n->task)
 		proc_owner(n->task, &i->uid, &i->gid);
+}
+
+static int getattr(struct inode *i)
+{
+	const struct proc_node *n = proc_node(i);
+	refresh_owner(i);
+	return n->e->whose == PROC_NOBODY || proc_may_see(i->sb, n->task, PROC_HIDE_NAME) ? 0 : -ENOENT;
 }
 
 static bool revalidate(struct dentry *d, struct inode *i)
@@ -55,6 +60,8 @@ static int dir_lookup(struct inode *dir, const char *name, struct inode **out)
 	}
 	if (n->task && task_released(n->task))
 		return -ENOENT;
+	if (e && n->e == &proc_root && !proc_shows(dir->sb, name))
+		return -ENOENT;
 	if (e)
 		return proc_inode(dir->sb, e, n->task, -1, out);
 	return n->e->lookup ? n->e->lookup(dir, name, out) : -ENOENT;
@@ -72,19 +79,22 @@ static int node_follow(struct inode *i, struct path *out)
 	return n->e->follow(n, out);
 }
 
-/* A process may always look at its own descriptors, whoever its files belong to. */
 static int permission(struct inode *i, int mask)
 {
 	const struct proc_node *n = proc_node(i);
+	if (n->e->whose == PROC_OF_PROCESS && !proc_may_see(i->sb, n->task, PROC_HIDE_ACCESS))
+		return READ_ONCE(proc_super_of(i->sb)->hidepid) == PROC_HIDE_NAME ? -ENOENT : -EPERM;
+	if (n->e->own && same_thread_group(n->task, current))
+		return 1;
 	if (n->e->may_open && S_ISDIR(i->mode))
 		return n->e->may_open(n);
 	return 0;
 }
 
-static const struct inode_ops dir_ops = { .lookup = dir_lookup, .setattr = not_allowed, .getattr = refresh_owner, .revalidate = revalidate, .permission = permission };
-static const struct inode_ops file_ops_ = { .setattr = not_allowed, .getattr = refresh_owner, .revalidate = revalidate };
-static const struct inode_ops link_ops = { .readlink = node_readlink, .setattr = not_allowed, .getattr = refresh_owner, .revalidate = revalidate };
-static const struct inode_ops magic_ops = { .readlink = node_readlink, .follow = node_follow, .setattr = not_allowed, .getattr = refresh_owner,
+static const struct inode_ops dir_ops = { .lookup = dir_lookup, .setattr = not_allowed, .getattr = getattr, .revalidate = revalidate, .permission = permission };
+static const struct inode_ops file_ops_ = { .setattr = not_allowed, .getattr = getattr, .revalidate = revalidate };
+static const struct inode_ops link_ops = { .readlink = node_readlink, .setattr = not_allowed, .getattr = getattr, .revalidate = revalidate };
+static const struct inode_ops magic_ops = { .readlink = node_readlink, .follow = node_follow, .setattr = not_allowed, .getattr = getattr,
 	.revalidate = revalidate };
 static const struct file_ops dir_fops, text_fops;
 
@@ -111,7 +121,7 @@ int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, 
 	}
 	if (task)
 		task_get(task);
-	*n = (struct proc_node){ .e = e, .task = task, .ns = sb->private, .fd = fd };
+	*n = (struct proc_node){ .e = e, .task = task, .ns = proc_super_of(sb)->ns, .fd = fd };
 	i->private = n;
 	i->ino = proc_ino(e, task, fd);
 	i->uid = i->gid = 0;
@@ -130,7 +140,7 @@ int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, 
 	return 0;
 }
 
-static void evict(struct inode *i)
+void proc_evict(struct inode *i)
 {
 	struct proc_node *n = i->private;
 	if (!n)
@@ -164,7 +174,9 @@ static int dir_readdir(struct file *f, struct dir_context *c)
 		return 0;
 	while (c->pos < proc_list_start(n)) {
 		const struct proc_entry *e = &n->e->dir[c->pos - 2];
-		if (!proc_emit(c, e->name, proc_ino(e, n->task, -1), e->mode))
+		if (n->e == &proc_root && !proc_shows(f->inode->sb, e->name))
+			c->pos++;
+		else if (!proc_emit(c, e->name, proc_ino(e, n->task, -1), e->mode))
 			return 0;
 	}
 	return n->e->list ? n->e->list(f, n, c) : 0;
@@ -176,7 +188,9 @@ int proc_root_list(struct file *f, const struct proc_node *n, struct dir_context
 	u64 start = proc_list_start(n);
 	while (c->pos < start + nr_registered) {
 		const struct proc_entry *e = registered[c->pos - start];
-		if (!proc_emit(c, e->name, proc_ino(e, NULL, -1), e->mode))
+		if (!proc_shows(f->inode->sb, e->name))
+			c->pos++;
+		else if (!proc_emit(c, e->name, proc_ino(e, NULL, -1), e->mode))
 			return 0;
 	}
 	return proc_pid_list(f, n, c);
@@ -267,59 +281,22 @@ static ssize_t text_file_write(struct file *f, struct iter *from, u64 *pos)
 	return (ssize_t)len;
 }
 
+static long text_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	const struct proc_node *n = proc_node(f->inode);
+	return n->e->ioctl ? n->e->ioctl(n, cmd, arg) : -ENOTTY;
+}
+
 static void text_release(struct file *f)
 {
 	struct proc_open *o = f->private;
 	text_free(&o->t);
 	kfree(o);
 }
-static const struct file_ops text_fops = { .open = text_open, .read = text_file_read, .write = text_file_write, .release = text_release };
-
-/* --- mounting --------------------------------------------------------------------------------------------------------------------------- */
-static void forget_ns(struct super *sb)
-{
-	struct pid_namespace *ns = sb->private;
-	if (ns)
-		ns_put(&ns->common);
-}
-static const struct super_ops super_ops = { .evict = evict, .free = forget_ns };
-static struct fs_type proc_type;
-
-/* Each mount has a superblock of its own, for the mounter's pid namespace. */
-static int proc_mount(const struct fs_type *t, const char *source, const char *data, struct super **out)
-{
-	struct pid_namespace *ns = current_pid_ns();
-	struct inode *root;
-	struct super *sb;
-	int r = super_create(&proc_type, &super_ops, PROC_SUPER_MAGIC, &sb);
-
-	if (r)
-		return r;
-	sb->no_dcache = true;
-	sb->private = ns;
-	ns_get(&ns->common);
-	super_set_owner(sb, ns->common.owner);
-	r = proc_inode(sb, &proc_root, NULL, -1, &root);
-	if (!r)
-		r = super_set_root(sb, root);
-	if (r) {
-		super_put(sb);
-		return r;
-	}
-	*out = sb;
-	return 0;
-}
-static struct user_namespace *proc_mount_owner(void) { return current_pid_ns()->common.owner; }
-static struct fs_type proc_type = { .name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount, .owner = proc_mount_owner };
+static const struct file_ops text_fops = { .open = text_open, .read = text_file_read, .write = text_file_write, .ioctl = text_ioctl, .release = text_release };
 
 void proc_register(const struct proc_entry *e)
 {
 	BUG_ON(nr_registered == REGISTERED_MAX);
 	registered[nr_registered++] = e;
-}
-
-void procfs_init(void)
-{
-	nsfs_init();
-	register_filesystem(&proc_type);
 }

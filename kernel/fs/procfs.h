@@ -12,12 +12,24 @@
 #include "vfs/file.h"
 
 struct proc_entry;
+struct pid_namespace;
+enum proc_hide { PROC_HIDE_OFF, PROC_HIDE_ACCESS, PROC_HIDE_NAME, PROC_HIDE_UNTRACEABLE = 4 };
+/* super->private: one for each mount(2). */
+struct proc_super {
+	struct pid_namespace *ns; /* constant, a reference: whose numbers it shows */
+	/* Written by remount. */
+	u32 gid; /* hidepid= does not concern its members */
+	u32 hidepid; /* enum proc_hide */
+	bool pids_only; /* subset=pid */
+};
+static inline struct proc_super *proc_super_of(const struct super *sb) { return sb->private; }
 /* inode->private of every procfs inode. Constant. */
 struct proc_node {
 	const struct proc_entry *e;
 	struct task *task; /* with a reference; NULL outside process directories */
 	struct pid_namespace *ns; /* whose numbers this mount shows: the superblock's reference */
 	s32 fd;            /* of fd/N, fdinfo/N */
+	u64 start, end;    /* of map_files */
 };
 struct proc_entry {
 	const char *name;
@@ -28,6 +40,8 @@ struct proc_entry {
 	int (*store)(const struct proc_node *n, char *buf, size_t len);
 	/* The same, by the credentials of who opened the file; only at the beginning and less than a page. Instead of store. */
 	int (*store_as)(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+	/* ioctl(2) of a text file. NULL: ENOTTY. */
+	long (*ioctl)(const struct proc_node *n, u32 cmd, uaddr_t arg);
 	/* May it be opened for writing? 0 or -errno. NULL = the mode bits decide. */
 	int (*may_write)(const struct proc_node *n);
 	/* Links: text, as readlink; NULL follow = the text is followed. */
@@ -38,6 +52,8 @@ struct proc_entry {
 	u32 nr;
 	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
 	int (*list)(struct file *f, const struct proc_node *n, struct dir_context *c);
+	enum { PROC_NOBODY, PROC_OF_PROCESS, PROC_OF_THREAD } whose; /* a directory that hidepid= may hide */
+	bool own; /* a directory into which its process may always look, whoever its files belong to */
 	const struct file_ops *fops; /* instead of the text operations */
 	/* May current see it? 0 or -EACCES; asked at open. NULL = the mode bits decide. */
 	int (*may_open)(const struct proc_node *n);
@@ -63,6 +79,13 @@ s64 proc_number(const char *name);
 
 /* A file in /proc's root from a later room: its entry must be constant data. Boot time only; at most 8. */
 void proc_register(const struct proc_entry *e);
+/* super_ops->evict */
+void proc_evict(struct inode *i);
+/* --- proc_mount.c ------------------------------------------------------------------------------------------------------------------------- */
+/* May current see t here, as far as hidepid= is `from` or more? */
+bool proc_may_see(const struct super *sb, struct task *t, enum proc_hide from);
+/* Is this file of the root there, by subset=? */
+bool proc_shows(const struct super *sb, const char *name);
 void procfs_init(void);
 
 /* The kernel's command line as /proc/cmdline shows it: set by boot. */
@@ -95,6 +118,11 @@ struct fdtable *proc_task_files(struct task *t);
 int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
+/* --- proc_map_query.c --------------------------------------------------------------------------------------------------------------------- */
+long proc_maps_ioctl(const struct proc_node *n, u32 cmd, uaddr_t arg);
+/* --- proc_map_files.c --------------------------------------------------------------------------------------------------------------------- */
+int proc_map_files_lookup(struct inode *dir, const char *name, struct inode **out);
+int proc_map_files_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 /* --- proc_ns.c ---------------------------------------------------------------------------------------------------------------------------- */
 #define PROC_NS_NR 10
 extern const struct proc_entry proc_ns_dir[PROC_NS_NR];
@@ -129,6 +157,10 @@ int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_show_cmdline(struct text *t, const struct proc_node *n);
 int proc_show_environ(struct text *t, const struct proc_node *n);
 int proc_show_auxv(struct text *t, const struct proc_node *n);
+/* What maps calls a mapping; NULL: nothing, or a path that does not fit. page: room for a path. */
+const char *proc_vma_name(const struct mm *mm, const struct vma *v, char *page);
+/* Has it one on Linux? There anonymous shared memory is a file too. */
+bool proc_vma_has_file(const struct vma *v);
 extern const struct file_ops proc_mem_ops, proc_pagemap_ops;
 /* Pages of an address space: resident ones by what backs them, mapped ones by use as Linux counts data, stack and code. => may sleep */
 struct mm_split { u64 anon, file, shmem, data, stack, exec; };

@@ -59,13 +59,14 @@ int tmpfs_setattr(struct inode *i, const struct inode_attr *a)
 	return 0;
 }
 
-static void tmpfs_getattr(struct inode *i)
+static int tmpfs_getattr(struct inode *i)
 {
 	if (!S_ISREG(i->mode) || as_nr_pages(&i->data) * 8 == i->blocks)
-		return;
+		return 0;
 	mutex_lock(&i->lock);
 	tmpfs_recount(i);
 	mutex_unlock(&i->lock);
+	return 0;
 }
 
 int tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size)

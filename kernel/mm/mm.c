@@ -148,6 +148,18 @@ static u64 vma_rss(struct mm *mm, const struct vma *v)
 	return n;
 }
 
+bool mm_next_vma(struct mm *mm, u64 addr, struct vma *out)
+{
+	down_read(&mm->mmap_lock);
+	const struct vma *found = vma_find(&mm->map, addr);
+	if (found) {
+		*out = *found;
+		vma_refs_get(out);
+	}
+	up_read(&mm->mmap_lock);
+	return found;
+}
+
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg)
 {
 	int ret = 0;

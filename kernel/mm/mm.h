@@ -125,6 +125,9 @@ void mm_sync_syscall_entry(struct mm *mm);
 /* Walks every mapping for /proc/PID/maps, smaps: fn gets a copy of each VMA and its resident pages. Stops when fn returns non-zero. => takes mmap_lock. */
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, u64 rss_pages, void *arg), void *arg);
 
+/* A copy of the first mapping that ends above addr, with references for the caller to give back (vma_refs_put). false: there is none. => takes mmap_lock */
+bool mm_next_vma(struct mm *mm, u64 addr, struct vma *out);
+
 /* --- inspect.c; all take mmap_lock for reading and may sleep --- */
 /* Pages of a range by how they are mapped; pss in bytes: each page shared among those who map it. */
 struct mm_usage { u64 rss, pss, pss_anon, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon; };

@@ -76,6 +76,24 @@ struct mnt_ns_info {
 #define NS_MNT_GET_PREV 0x8010b70cu
 #endif
 
+/* ioctl of /proc/PID/maps */
+#ifndef PROCMAP_QUERY
+#define PROCMAP_QUERY_VMA_READABLE 1u
+#define PROCMAP_QUERY_VMA_WRITABLE 2u
+#define PROCMAP_QUERY_VMA_EXECUTABLE 4u
+#define PROCMAP_QUERY_VMA_SHARED 8u
+#define PROCMAP_QUERY_COVERING_OR_NEXT_VMA 16u
+#define PROCMAP_QUERY_FILE_BACKED_VMA 32u
+struct procmap_query {
+	unsigned long long size, query_flags, query_addr; /* in */
+	unsigned long long vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode; /* out */
+	unsigned int dev_major, dev_minor;
+	unsigned int vma_name_size, build_id_size; /* in: room; out: bytes written */
+	unsigned long long vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY 0xc0686611u
+#endif
+
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN 28

@@ -272,7 +272,7 @@ int dcache_lookup(struct dentry *parent, const char *name, u32 len, struct dentr
 	if (err)
 		return err;
 	err = dir->ops && dir->ops->lookup ? dir->ops->lookup(dir, d->name, &found) : -ENOTDIR;
-	if (err && err != -ENOENT) {
+	if (err && (err != -ENOENT || dir->sb->fixed_names)) {
 		dentry_put(d);
 		return err;
 	}

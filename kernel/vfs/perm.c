@@ -57,10 +57,8 @@ int inode_permission_cred(struct inode *i, int mask, const struct cred *c)
 {
 	if (unlikely(mask & MAY_WRITE) && (i->sb->flags & MS_RDONLY) && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return -EROFS;
-	int err = mode_permission(i, mask & 7, c);
-	if (!err && i->ops && i->ops->permission)
-		err = i->ops->permission(i, mask);
-	return err;
+	int err = i->ops && unlikely(i->ops->permission) ? i->ops->permission(i, mask) : 0;
+	return err ? min(err, 0) : mode_permission(i, mask & 7, c);
 }
 
 int inode_permission(struct inode *i, int mask) { return inode_permission_cred(i, mask, current_cred()); }

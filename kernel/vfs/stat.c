@@ -13,16 +13,14 @@
 
 /* --- stat -------------------------------------------------------------------------------------------------------------------------------------- */
 
-static inline void refresh(struct inode *i)
-{
-	if (i->ops && i->ops->getattr)
-		i->ops->getattr(i);
-}
+static inline int refresh(struct inode *i) { return i->ops && i->ops->getattr ? i->ops->getattr(i) : 0; }
 
 static long fill_stat(struct inode *i, uaddr_t ubuf)
 {
 	struct stat st;
-	refresh(i);
+	int err = refresh(i);
+	if (err)
+		return err;
 	memset(&st, 0, sizeof(st));
 	st.st_dev = i->sb->dev;
 	st.st_ino = i->ino;
@@ -99,7 +97,9 @@ static struct statx_timestamp to_statx_time(u64 ns)
 static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t ubuf)
 {
 	struct statx x;
-	refresh(i);
+	int err = refresh(i);
+	if (err)
+		return err;
 	memset(&x, 0, sizeof(x));
 	x.stx_mask = STATX_BASIC_STATS | STATX_BTIME | (mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
 	x.stx_blksize = PAGE_SIZE;

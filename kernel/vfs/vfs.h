@@ -46,11 +46,11 @@ struct inode_ops {
 	int (*follow)(struct inode *i, struct path *out);
 	/* attr->valid says which fields; checks are done already. NULL: the fields are just stored. */
 	int (*setattr)(struct inode *i, const struct inode_attr *attr);
-	/* Refreshes i's fields before stat. NULL = they are right. */
-	void (*getattr)(struct inode *i);
+	/* Refreshes i's fields before stat. 0 or -errno: current may not see it. NULL = they are right. */
+	int (*getattr)(struct inode *i);
 	/* May this cached name still be used? NULL = always. false drops it (procfs: the process is gone). */
 	bool (*revalidate)(struct dentry *d, struct inode *i);
-	/* 0 or -EACCES beyond the mode bits. NULL = mode bits only. */
+	/* Asked before the mode bits: -errno; 1: allowed whatever they say; 0: they decide. NULL = mode bits only. */
 	int (*permission)(struct inode *i, int mask);
 	int (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
 	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
@@ -173,6 +173,7 @@ struct super {
 	struct user_namespace *user_ns; /* counted: whose root rules the files; see super_set_owner */
 	u32 flags;                /* MS_RDONLY | MS_NOEXEC | MS_NODEV ... that hold for every mount; mount lock to write */
 	bool no_dcache;           /* constant: names are forgotten as soon as nobody uses them (procfs) */
+	bool fixed_names;         /* constant: a name that is not there is no place for a new one: ENOENT, even to who would create it (procfs) */
 	bool nameless;            /* constant: its files show their own dentry's name, not a path (pipes, namespaces) */
 };
 /* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1, owned by current's user namespace. 0 or -ENOMEM. */
