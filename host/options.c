@@ -334,8 +334,6 @@ static int check_run(const struct run_options *o)
 {
 	if (o->root_disk && o->image)
 		return complain("--root-disk %s and the image %s: the machine has one root", o->root_disk, o->image);
-	if (o->root_disk && o->init)
-		return complain("--init boots an image: --root-disk is not for it");
 	if (!o->init)
 		return 0;
 	if (o->env_len || o->cwd || o->user || o->hostname || o->volumes)

@@ -117,7 +117,7 @@ static int cmdline_argument(struct plan *p, const char *text)
 static int build_cmdline(struct plan *p)
 {
 	const struct run_options *o = p->o;
-	const char *init = o->init ? p->image.config.init : "/.pando/init";
+	const char *init = o->init && !o->root_disk ? p->image.config.init : "/.pando/init";
 	size_t i;
 
 	if (!init)
@@ -134,9 +134,9 @@ static int build_cmdline(struct plan *p)
 		return -1;
 	if (o->append && cmdline_add(p, " %s", o->append) != 0)
 		return -1;
-	if (!o->init || o->command_len == 0)
+	if (!o->init || (o->command_len == 0 && !o->root_disk))
 		return 0;
-	if (cmdline_add(p, " --") != 0)
+	if (cmdline_add(p, " --%s", o->root_disk ? " " CTL_DISK_INIT " " CTL_ROOT_DEVICE : "") != 0)
 		return -1;
 	for (i = 0; i < o->command_len; i++)
 		if (cmdline_argument(p, o->command[i]) != 0)
@@ -223,7 +223,7 @@ static int put_config(struct plan *p, struct ctl_link *c)
 		return -1;
 	if (ctl_put_text(c, CTL_HOSTNAME, p->o->hostname ? p->o->hostname : DEFAULT_HOSTNAME) != 0)
 		return -1;
-	if (p->vm.disk && ctl_put_text(c, CTL_ROOT, "/dev/vda") != 0)
+	if (p->vm.disk && ctl_put_text(c, CTL_ROOT, CTL_ROOT_DEVICE) != 0)
 		return -1;
 	if (put_folders(p, c) != 0)
 		return -1;
@@ -369,7 +369,8 @@ static int choose_folders(struct plan *p)
 
 #define EROFS_SUPER 1024
 #define EROFS_MAGIC 0xe0f5e1e2u
-#define EROFS_COMPRESSED 1u
+#define EROFS_CONFIG 2u /* of super[20]: super[21] has a set of algorithms */
+#define EROFS_LZ4 1u
 
 /* What the kernel would refuse is said here, where the file has a name. */
 static int check_disk(const char *path)
@@ -383,8 +384,8 @@ static int check_disk(const char *path)
 	r = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? 0 : complain("--root-disk %s: not a file", path);
 	if (r == 0 && (pread_all(fd, super, sizeof(super), EROFS_SUPER) != 0 || super[0] != EROFS_MAGIC))
 		r = complain("--root-disk %s: not an EROFS image (make one with mkfs.erofs)", path);
-	if (r == 0 && (super[20] & EROFS_COMPRESSED))
-		r = complain("--root-disk %s: compressed EROFS is not supported; make the image without -z", path);
+	if (r == 0 && (super[20] & EROFS_CONFIG) && (super[21] & 0xffff & ~EROFS_LZ4))
+		r = complain("--root-disk %s: of compressed EROFS images those by LZ4 can be read (mkfs.erofs -zlz4)", path);
 	close(fd);
 	return r;
 }

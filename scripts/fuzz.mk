@@ -7,8 +7,9 @@ fuzz_exec_plan := proc/exec_plan.c proc/exec_script.c
 fuzz_clone_args := proc/clone_args.c
 fuzz_ldisc := tty/ldisc.c tty/ldisc_echo.c
 fuzz_params := boot/params.c lib/strutil.c
-fuzz_erofs_disk := fs/erofs_disk.c
-fuzz_names := erofs_disk cpio exec_plan clone_args ldisc params
+fuzz_erofs_disk := fs/erofs_disk.c fs/erofs_zip.c lib/lz4.c
+fuzz_lz4 := lib/lz4.c
+fuzz_names := erofs_disk lz4 cpio exec_plan clone_args ldisc params
 fuzzers := $(fuzz_names:%=$(O)/fuzz/%)
 
 .PHONY: fuzz

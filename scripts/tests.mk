@@ -11,7 +11,7 @@ test_vma := mm/vma.c lib/rbtree.c
 test_ldisc := tty/ldisc.c tty/ldisc_echo.c
 test_exec_plan := proc/exec_plan.c proc/exec_script.c
 test_params := boot/params.c lib/strutil.c
-test_params := boot/params.c lib/strutil.c
+test_erofs_disk := fs/erofs_disk.c fs/erofs_zip.c lib/lz4.c
 
 unit_cflags := -std=gnu11 -O1 -g -DPANDO_HOST_TEST -DPANDO_DEBUG=1 -Ikernel -I$(O) -isystem $(O)/uapi -fms-extensions -fno-strict-aliasing \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer $(filter-out -Wmissing-prototypes,$(warnings)) \

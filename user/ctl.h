@@ -20,6 +20,10 @@
 #define CTL_PORT_STDERR "pando.stderr"
 #define CTL_PORT_TTY "pando.tty"
 
+#define CTL_ROOT_DEVICE "/dev/vda"
+/* pando-init as `pando-init --root-disk DEVICE [ARGUMENT...]`, without a control channel: makes the disk the root and becomes the init that is there. */
+#define CTL_DISK_INIT "--root-disk"
+
 struct ctl_frame {
 	uint32_t type; /* enum ctl_type */
 	uint32_t len;  /* bytes that follow */

@@ -45,6 +45,7 @@ struct erofs_mount {
 	struct rb_root seen; /* lock */
 	struct list_head files; /* lock: erofs_file.lru */
 	struct list_head node; /* mounts_guard */
+	struct mutex zip_lock; /* RANK_TRUNCATE: disk.work */
 	bool complained; /* one message about damage is enough */
 };
 static DEFINE_SPINLOCK(mounts_guard, RANK_FS);
@@ -151,6 +152,27 @@ static int fill_run(struct erofs_mount *m, struct address_space *as, u32 cuts, s
 	return err;
 }
 
+/* Of a compressed file: page, and what comes behind it as far as there is a buffer, up to end. */
+static int fill_unzipped(struct erofs_mount *m, struct erofs_file *f, u32 cuts, struct page *page, u64 index, u64 end)
+{
+	u64 pos = index << PAGE_SHIFT;
+	u32 n = (u32)min(end - pos, f->base.touched ? PAGE_SIZE : (u64)AHEAD);
+	u8 *buf = n > PAGE_SIZE ? kmalloc(n) : NULL;
+	if (!buf)
+		n = min(n, (u32)PAGE_SIZE);
+	mutex_lock(&m->zip_lock);
+	if (!m->disk.work)
+		m->disk.work = kmalloc(EROFS_WORK + m->disk.packed_max);
+	int err = m->disk.work ? erofs_data(&m->disk, &f->disk, pos, buf ? buf : page_virt(page), n) : -ENOMEM;
+	mutex_unlock(&m->zip_lock);
+	if (!err && buf) {
+		memcpy(page_virt(page), buf, PAGE_SIZE);
+		keep_ahead(&f->inode->data, cuts, index, buf, n);
+	}
+	kfree(buf);
+	return err;
+}
+
 static int erofs_fill(struct address_space *as, struct page *page, u64 index)
 {
 	struct inode *i = as->owner;
@@ -161,6 +183,10 @@ static int erofs_fill(struct address_space *as, struct page *page, u64 index)
 	if (pos >= end)
 		return 0;
 	keep_some_free(m);
+	if (erofs_is_zipped(&f->disk)) {
+		int r = fill_unzipped(m, f, cuts, page, index, end);
+		return r == -ENOMEM ? r : r ? -EIO : 0;
+	}
 	int err = erofs_map(&m->disk, &f->disk, pos, &at, &n);
 	if (err)
 		return -EIO;
@@ -396,6 +422,7 @@ static void erofs_free(struct super *sb)
 	spin_lock(&mounts_guard);
 	list_del(&m->node);
 	spin_unlock(&mounts_guard);
+	kfree(m->disk.work);
 	kfree(m);
 }
 
@@ -431,6 +458,7 @@ static int open_disk(const char *source, struct erofs_mount **out)
 	m->disk.read = disk_read;
 	m->disk.arg = m;
 	m->disk.size = m->dev->size;
+	mutex_init(&m->zip_lock, RANK_TRUNCATE);
 	err = erofs_super(&m->disk, &why);
 	if (err) {
 		pr_err("erofs: %s: %s\n", m->dev->name, why);

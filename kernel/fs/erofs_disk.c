@@ -7,8 +7,13 @@
 #define MAGIC 0xe0f5e1e2u
 #define SUPER_AT 1024u
 #define NSEC 1000000000UL
-#define FEATURE_COMPRESSED 1u
+#define FEATURE_PADDED 1u
+#define FEATURE_ZIP_CONFIG 2u /* ... and pieces of several blocks */
 #define FEATURE_CHUNKS 4u
+#define FEATURE_TAILS 16u
+#define FEATURES (FEATURE_PADDED | FEATURE_ZIP_CONFIG | FEATURE_CHUNKS | FEATURE_TAILS)
+#define ZIP_LZ4 1u /* in the set of algorithms */
+#define PIECE_MAX 256u /* blocks */
 #define NAME_MAX_LEN 255u
 #define NO_BLOCK (~0u)
 
@@ -65,6 +70,30 @@ static int refuse(const char **why, const char *text, int err)
 	return err;
 }
 
+/* What the superblock says of compression. */
+static int zip_super(struct erofs *e, const struct disk_super *s, const char **why)
+{
+	struct {
+		u16 size, max_distance, max_blocks;
+	} lz4;
+	e->padded = s->feature_incompat & FEATURE_PADDED;
+	e->inline_tails = s->feature_incompat & FEATURE_TAILS;
+	e->plain_index = !(s->feature_incompat & (FEATURE_ZIP_CONFIG | FEATURE_TAILS));
+	e->packed_max = EROFS_BLOCK;
+	if (!(s->feature_incompat & FEATURE_ZIP_CONFIG))
+		return 0;
+	if (s->compression & ~ZIP_LZ4)
+		return refuse(why, "compressed by other means than LZ4", -EOPNOTSUPP);
+	/* Behind the superblock: what each algorithm wants to be known. */
+	int err = s->compression ? read_at(e, SUPER_AT + sizeof(*s) + s->ext_slots * 16u, &lz4, sizeof(lz4)) : 0;
+	if (err || !s->compression)
+		return err;
+	if (lz4.max_blocks > PIECE_MAX || lz4.size < 4)
+		return refuse(why, "damaged: compressed pieces of more than 1 MiB", -EUCLEAN);
+	e->packed_max = max(lz4.max_blocks, (u16)1) * EROFS_BLOCK;
+	return 0;
+}
+
 int erofs_super(struct erofs *e, const char **why)
 {
 	struct disk_super s;
@@ -77,14 +106,15 @@ int erofs_super(struct erofs *e, const char **why)
 		return refuse(why, "not an EROFS image", -EINVAL);
 	if (s.block_bits != 12)
 		return refuse(why, "blocks of other than 4096 bytes", -EOPNOTSUPP);
-	if (s.feature_incompat & FEATURE_COMPRESSED)
-		return refuse(why, "compressed: make it without -z", -EOPNOTSUPP);
-	if (s.feature_incompat & ~FEATURE_CHUNKS)
+	if (s.feature_incompat & ~FEATURES)
 		return refuse(why, "made with features that are not known here", -EOPNOTSUPP);
 	if (s.dir_block_bits || s.extra_devices)
 		return refuse(why, "large directory blocks or several devices", -EOPNOTSUPP);
 	if ((u64)s.blocks * EROFS_BLOCK > e->size)
 		return refuse(why, "cut off: the file is shorter than the file system", -EUCLEAN);
+	err = zip_super(e, &s, why);
+	if (err)
+		return err;
 	e->root_nid = s.root_nid;
 	e->inodes = s.inos;
 	e->blocks = s.blocks;
@@ -114,8 +144,8 @@ static int set_place(struct erofs *e, struct erofs_inode *i, u32 u)
 	default:
 		return -EUCLEAN;
 	}
-	if (i->layout == EROFS_COMPRESSED || i->layout == EROFS_COMPRESSED_FULL)
-		return -EOPNOTSUPP;
+	if (erofs_is_zipped(i))
+		return S_ISREG(i->mode) ? erofs_zip_inode(e, i) : -EOPNOTSUPP;
 	i->block = u;
 	if (i->layout != EROFS_CHUNKS)
 		return i->layout == EROFS_INLINE || i->layout == EROFS_PLAIN ? 0 : -EOPNOTSUPP;
@@ -123,7 +153,6 @@ static int set_place(struct erofs *e, struct erofs_inode *i, u32 u)
 		return -EOPNOTSUPP;
 	i->chunk_shift = 12 + (u & 31);
 	i->chunk_index = u & 32;
-	(void)e;
 	return 0;
 }
 
@@ -223,6 +252,8 @@ int erofs_map(struct erofs *e, const struct erofs_inode *i, u64 pos, u64 *at, u6
 int erofs_data(struct erofs *e, const struct erofs_inode *i, u64 pos, void *buf, size_t n)
 {
 	u8 *to = buf;
+	if (erofs_is_zipped(i))
+		return erofs_zip_data(e, i, pos, buf, n);
 	while (n && pos < i->size) {
 		u64 at, len;
 		int err = erofs_map(e, i, pos, &at, &len);

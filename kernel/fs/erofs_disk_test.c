@@ -113,9 +113,22 @@ static void supers(void **state)
 	put32(1024, 1);
 	assert_int_equal(erofs_super(&e, &why), -EINVAL);
 	setup(NULL);
-	put32(1024 + 80, 1);
+	put32(1024 + 80, 2);
+	put16(1024 + 84, 3);
 	assert_int_equal(erofs_super(&e, &why), -EOPNOTSUPP);
-	assert_non_null(strstr(why, "compressed"));
+	assert_non_null(strstr(why, "LZ4"));
+	setup(NULL);
+	put32(1024 + 80, 2);
+	put16(1024 + 84, 1);
+	put16(1024 + 128, 14);
+	put16(1024 + 132, 257);
+	assert_int_equal(erofs_super(&e, &why), -EUCLEAN);
+	put16(1024 + 132, 16);
+	assert_int_equal(erofs_super(&e, &why), 0);
+	assert_int_equal(e.packed_max, 16 * EROFS_BLOCK);
+	setup(NULL);
+	put32(1024 + 80, 32);
+	assert_int_equal(erofs_super(&e, &why), -EOPNOTSUPP);
 	setup(NULL);
 	put32(1024 + 36, BLOCKS + 1);
 	assert_int_equal(erofs_super(&e, &why), -EUCLEAN);
@@ -133,7 +146,7 @@ static void inodes(void **state)
 	(void)state;
 	assert_int_equal(erofs_inode(&e, ~0UL, &i), -EUCLEAN);
 	assert_int_equal(erofs_inode(&e, 1u << 20, &i), -EUCLEAN);
-	inode(4, EROFS_COMPRESSED, S_IFREG, 5, 0);
+	inode(4, EROFS_COMPRESSED, S_IFDIR, 5, 0);
 	assert_int_equal(erofs_inode(&e, 4, &i), -EOPNOTSUPP);
 	inode(4, EROFS_PLAIN, 0, 5, 0);
 	assert_int_equal(erofs_inode(&e, 4, &i), -EUCLEAN);
@@ -156,12 +169,70 @@ static void inodes(void **state)
 	assert_int_equal(erofs_names(&e, &i, block, see, NULL), -EUCLEAN);
 }
 
+/* A file of three clusters in two extents, the second from byte 5000 on: LZ4 in blocks 3 and 4; the index of 8-byte records, then packed. */
+static void compressed(void **state)
+{
+	static unsigned char buf[3 * EROFS_BLOCK], work[EROFS_WORK + EROFS_BLOCK];
+	static const u32 records[3][3] = { { 1, 0, 3 }, { 1, 904, 4 }, { 2, 0, 1 } };
+	struct erofs_inode i;
+	const char *why;
+	(void)state;
+	put32(1024 + 80, 1);
+	assert_int_equal(erofs_super(&e, &why), 0);
+	e.work = work;
+	for (u32 round = 0; round < 2; round++) {
+		size_t at = inode(4, round ? EROFS_COMPRESSED : EROFS_COMPRESSED_FULL, S_IFREG | 0644, 9000, 3);
+		memset(img + at + 32, 0, 64);
+		for (u32 k = 0; k < 3 && !round; k++) {
+			put16(at + 48 + k * 8, records[k][0]);
+			put16(at + 50 + k * 8, records[k][1]);
+			put32(at + 52 + k * 8, records[k][2]);
+		}
+		if (round) {
+			/* Two packs of 8 bytes; the first block of a pack is one more than its number says. */
+			put32(at + 40, 1u << 12 | (1u << 12 | 904) << 16);
+			put32(at + 44, 2);
+			put32(at + 48, 2u << 12 | 1);
+			put32(at + 52, 4);
+		}
+		memset(img + 3 * EROFS_BLOCK, 0, 2 * EROFS_BLOCK);
+		/* "a" and 4999 more of it; "b" likewise 4000. Zeros before them. */
+		u32 len[2] = { 5000, 4000 };
+		for (u32 k = 0; k < 2; k++) {
+			unsigned char z[40] = { 0x1f, (unsigned char)('a' + k), 1, 0 };
+			u32 n = 4, rest = len[k] - 1 - 5 - 4 - 15;
+			for (; rest >= 255; rest -= 255)
+				z[n++] = 255;
+			z[n++] = (unsigned char)rest;
+			z[n++] = 0x50;
+			memset(z + n, 'a' + (int)k, 5);
+			n += 5;
+			memcpy(img + (4 + k) * EROFS_BLOCK - n, z, n);
+		}
+		assert_int_equal(erofs_inode(&e, 4, &i), 0);
+		memset(buf, 'x', sizeof(buf));
+		assert_int_equal(erofs_data(&e, &i, 0, buf, sizeof(buf)), 0);
+		for (u32 k = 0; k < 9000; k++)
+			assert_int_equal(buf[k], k < 5000 ? 'a' : 'b');
+		assert_int_equal(buf[9000], 0);
+		assert_int_equal(erofs_data(&e, &i, 8192, buf, 4), 0);
+		assert_memory_equal(buf, "bbbb", 4);
+		/* Damage: no zeros but nonsense; nothing but zeros. */
+		img[4 * EROFS_BLOCK] = 0xff;
+		assert_int_equal(erofs_data(&e, &i, 8192, buf, 4), -EUCLEAN);
+		memset(img + 4 * EROFS_BLOCK, 0, EROFS_BLOCK);
+		assert_int_equal(erofs_data(&e, &i, 8192, buf, 4), -EUCLEAN);
+		assert_int_equal(erofs_data(&e, &i, 4990, buf, 10), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(names_and_data, setup),
 		cmocka_unit_test_setup(supers, setup),
 		cmocka_unit_test_setup(inodes, setup),
+		cmocka_unit_test_setup(compressed, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,6 @@ check_error disk-no-erofs "not an EROFS image" "$PANDO" run --root-disk "$work/z
 check_error disk-empty "not an EROFS image" "$PANDO" run --root-disk "$work/empty" -- true
 check_error disk-folder "not a file" "$PANDO" run --root-disk "$work" -- true
 check_error disk-and-image "one root" "$PANDO" run --root-disk "$work/zeroes" "$work/empty" -- true
-check_error disk-init "not for it" "$PANDO" run --root-disk "$work/zeroes" --init
 command -v mkfs.erofs >/dev/null || { echo "skip disk: no mkfs.erofs"; finish; }
 
 mkdir -p "$work/root/bin" "$work/root/etc" "$work/root/d/deep/er" "$work/root/many"
@@ -30,14 +29,32 @@ echo end >>"$work/root/d/sparse"
 mkfs.erofs --quiet "$work/plain.img" "$work/root" >/dev/null 2>&1
 mkfs.erofs --quiet -T1000 --all-root "$work/extended.img" "$work/root" >/dev/null 2>&1
 mkfs.erofs --quiet --chunksize=8192 "$work/chunk.img" "$work/root" >/dev/null 2>&1
-mkfs.erofs --quiet -zlz4 "$work/lz4.img" "$work/root" >/dev/null 2>&1 && check_error disk-lz4 "compressed" "$PANDO" run --root-disk "$work/lz4.img" -- true
+mkfs.erofs --quiet -zlz4 "$work/lz4.img" "$work/root" >/dev/null 2>&1
+mkfs.erofs --quiet -zlz4hc,12 -C65536 -Eztailpacking "$work/lz4hc.img" "$work/root" >/dev/null 2>&1
+mkfs.erofs --quiet -zlz4 -Elegacy-compress "$work/legacy.img" "$work/root" >/dev/null 2>&1
+mkfs.erofs --quiet -zlzma -C65536 "$work/lzma.img" "$work/root" >/dev/null 2>&1 && check_error disk-lzma "LZ4" "$PANDO" run --root-disk "$work/lzma.img" -- true
 
 inspect='cd / && find d many -type f | sort | while read -r f; do md5sum "$f"; stat -c "%a %h %s" "$f"; done; readlink d/link; cat d/link'
 expect=$(cd "$work/root" && find d many -type f | LC_ALL=C sort | while read -r f; do md5sum "$f"; stat -c "%a %h %s" "$f"; done; readlink d/link; cat d/link)
-for i in plain extended chunk; do
+for i in plain extended chunk lz4 lz4hc legacy; do
 	[ -e "$work/$i.img" ] && check disk-$i 0 "$expect" "$PANDO" run --root-disk "$work/$i.img" -- sh -c "$inspect"
 done
 check disk-4-cpus 0 "$expect" "$PANDO" run -c 4 --root-disk "$work/plain.img" -- sh -c "$inspect"
+check disk-lz4-4-cpus 0 "$expect" "$PANDO" run -c 4 --root-disk "$work/lz4.img" -- sh -c "$inspect"
+[ "$(stat -c %s "$work/lz4.img")" -lt "$(stat -c %s "$work/plain.img")" ] && ok disk-lz4-smaller || not_ok disk-lz4-smaller "$(stat -c %s "$work/lz4.img")"
+
+# The disk's own init.
+mkdir -p "$work/root/sbin"
+printf '#!/bin/busybox sh\necho "init is $$ with $* on $(awk "\\$2 == \\"/\\" { print \\$3 }" /proc/mounts 2>/dev/null || ls /dev/console)"\n/bin/busybox poweroff -f\n' >"$work/root/sbin/init"
+chmod +x "$work/root/sbin/init"
+mkfs.erofs --quiet -zlz4 "$work/init.img" "$work/root" >/dev/null 2>&1
+status=0
+"$PANDO" run --init --timeout 60 --root-disk "$work/init.img" -- one 'two three' >"$work/raw" 2>"$work/err" </dev/null || status=$?
+tr -d '\r' <"$work/raw" | grep -q '^init is 1 with one two three on /dev/console$' && [ $status = 0 ] && ok disk-init || not_ok disk-init "$status $(one_line <"$work/raw") $(one_line <"$work/err")"
+rm "$work/root/sbin/init"
+status=0
+"$PANDO" run --init --timeout 60 --root-disk "$work/plain.img" >"$work/raw" 2>"$work/err" </dev/null || status=$?
+grep -q 'the disk has no init' "$work/raw" && [ $status = 125 ] && ok disk-no-init || not_ok disk-no-init "$status $(one_line <"$work/raw") $(one_line <"$work/err")"
 
 # Changes stay in memory and are seen at once; the file on the computer is as it was.
 sum=$(md5sum "$work/plain.img")
@@ -91,8 +108,10 @@ rm -f "$work/root/big" "$work/big.img"
 # Damaged images: whatever happens to the command, the machine ends by itself and the kernel says nothing of bugs.
 seed=1
 while [ $seed -le ${PANDO_DISK_SEEDS:-6} ]; do
-	cp "$work/plain.img" "$work/bad.img"
-	awk -v seed=$seed -v size="$(stat -c %s "$work/plain.img")" 'BEGIN { srand(seed); for (i = 0; i < 400; i++) printf "%d %d\n", int(rand() * (i % 2 ? 40000 : size)), int(rand() * 256) }' |
+	from=plain
+	[ $((seed % 2)) = 1 ] || from=lz4hc
+	cp "$work/$from.img" "$work/bad.img"
+	awk -v seed=$seed -v size="$(stat -c %s "$work/$from.img")" 'BEGIN { srand(seed); for (i = 0; i < 400; i++) printf "%d %d\n", int(rand() * (i % 2 ? 40000 : size)), int(rand() * 256) }' |
 		while read -r at byte; do
 			[ "$at" -ge 1024 ] && [ "$at" -lt 1152 ] && continue
 			printf "\\$(printf %03o "$byte")" | dd of="$work/bad.img" bs=1 seek="$at" conv=notrunc status=none

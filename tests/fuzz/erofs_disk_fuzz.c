@@ -26,6 +26,17 @@ static void put(size_t at, u64 v, size_t n)
 
 static u64 number(void) { return one_in(8) ? (u64)odd() : below(one_in(2) ? 16 : 9000); }
 
+/* Behind an inode: a header and an index, of kinds that make sense more often than not. */
+static void make_index(u32 nid, bool large)
+{
+	size_t at = EROFS_BLOCK + nid * 32 + (large ? 64 : 32);
+	put(at, (one_in(9) ? rnd() : one_in(3) ? below(4000) << 16 : 0) & 0xffffffff, 4);
+	put(at + 4, one_in(20) ? rnd() : below(32), 2);
+	put(at + 6, one_in(30) ? rnd() : 0, 2);
+	for (u32 k = 0; k < 12; k++)
+		put(at + 8 + k * 8, (u64)below(4) | (u64)below(4096) << 16 | (u64)(one_in(4) ? (u32)rnd() : below(BLOCKS + 2)) << 32, 8);
+}
+
 static void make_inode(u32 nid)
 {
 	static const u32 modes[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFIFO, 0 };
@@ -38,6 +49,12 @@ static void make_inode(u32 nid)
 	put(at + 8, number(), large ? 8 : 4);
 	put(at + 16, one_in(3) ? number() : below(BLOCKS), 4);
 	put(at + 44, 1, 4);
+	if (one_in(2)) {
+		put(at, (one_in(2) ? 1 : 3) << 1 | large, 2);
+		put(at + 2, 0, 2);
+		put(at + 4, S_IFREG | 0644, 2);
+		make_index(nid, large);
+	}
 }
 
 static void make_dir_block(u32 block)
@@ -89,8 +106,9 @@ static void fuzz_one(void)
 	put(1024 + 36, one_in(20) ? (u64)odd() : BLOCKS - 2, 4);
 	put(1024 + 40, one_in(20) ? (u64)odd() : 1, 4);
 	put(1024 + 44, one_in(3) ? number() : below(BLOCKS), 4);
-	put(1024 + 80, one_in(20) ? (u64)odd() : 4, 4);
-	put(1024 + 84, 0, 8);
+	put(1024 + 80, one_in(20) ? (u64)odd() : 4 + (one_in(2) ? below(4) : 0) + (one_in(4) ? 16 : 0), 4);
+	put(1024 + 84, one_in(2), 8);
+	put(1024 + 128, 14 | (u64)below(65536) << 16 | (u64)below(one_in(9) ? 300 : 3) << 32, 8);
 	for (u32 nid = 0; nid < 60; nid += 1 + below(3))
 		make_inode(nid);
 	for (u32 b = 2; b < BLOCKS; b++)
@@ -98,14 +116,16 @@ static void fuzz_one(void)
 			make_dir_block(b);
 	steps = 0;
 	if (!erofs_super(&e, &why)) {
+		e.work = malloc(EROFS_WORK + e.packed_max);
 		for (u64 nid = 0; nid < 64; nid++) {
 			if (erofs_inode(&e, one_in(50) ? (u64)odd() : nid, &i))
 				continue;
 			(void)erofs_names(&e, &i, buf, on_name, NULL);
 			(void)erofs_xattrs(&e, &i, buf, on_xattr, NULL);
-			if (i.size && i.layout != EROFS_COMPRESSED && i.layout != EROFS_COMPRESSED_FULL)
+			if (i.size)
 				(void)erofs_data(&e, &i, one_in(3) ? number() : 0, data, below(sizeof(data)));
 		}
 	}
+	free(e.work);
 	free(img);
 }

@@ -72,6 +72,8 @@ void setup_mounts(void);
 void setup_names(const char *hostname);
 /* Makes the EROFS on a block device the root, changes to it in memory, with all that setup_mounts() has. What fails ends the machine. */
 void setup_root(const char *device);
+/* The same without a host: then the disk's own init is executed with argv (argv[0] becomes its path). A failure is said on standard error. */
+_Noreturn void setup_disk_init(const char *device, char **argv);
 /* Mounts the host's folders. What cannot be mounted ends the machine. */
 void setup_folders(char **folders);
 /* Makes a directory and its parents, mode 0755. Returns 0 or -1 (errno). */

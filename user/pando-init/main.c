@@ -26,7 +26,7 @@ static void ensure_standard_fds(void)
 		close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct config cfg;
 	struct child child;
@@ -37,6 +37,8 @@ int main(void)
 		fputs("pando-init: runs only as process 1 of a virtual machine\n", stderr);
 		return 1;
 	}
+	if (argc > 2 && strcmp(argv[1], CTL_DISK_INIT) == 0)
+		setup_disk_init(argv[2], argv + 2);
 	setup_mounts();
 	ensure_standard_fds();
 	if (ctl_read_config(&cfg) != 0) {

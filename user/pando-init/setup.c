@@ -107,15 +107,64 @@ int setup_mkdirs(const char *path)
 
 #define NEW_ROOT "/.pando/root"
 
-void setup_root(const char *device)
+/* Mounts the disk, changeable, and makes it the root. NULL, or what failed, with errno. */
+static const char *switch_root(const char *device)
 {
 	if (mkdir(NEW_ROOT, 0755) != 0 && errno != EEXIST)
-		ctl_fail(NEW_ROOT, errno);
+		return NEW_ROOT;
 	if (mount(device, NEW_ROOT, "erofs", 0, "cow") != 0)
-		ctl_fail(errno == EINVAL ? "--root-disk: the kernel cannot read this EROFS image" : "--root-disk: cannot be mounted", errno);
+		return errno == EINVAL ? "--root-disk: the kernel cannot read this EROFS image" : "--root-disk: cannot be mounted";
 	if (chdir(NEW_ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
-		ctl_fail("--root-disk: cannot become the root", errno);
+		return "--root-disk: cannot become the root";
+	return NULL;
+}
+
+void setup_root(const char *device)
+{
+	const char *failed = switch_root(device);
+
+	if (failed)
+		ctl_fail(failed, errno);
 	setup_mounts();
+}
+
+/* QEMU's microvm puts where its devices are behind everything else, so behind the "--" of init's arguments, too. */
+static void drop_device_words(char **argv)
+{
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	while (n && strncmp(argv[n - 1], "virtio_mmio.device=", 19) == 0)
+		argv[--n] = NULL;
+}
+
+void setup_disk_init(const char *device, char **argv)
+{
+	static const char *const places[] = { "/init", "/sbin/init", "/etc/init", "/bin/init" };
+	static const struct mount_row dev = { "devtmpfs", "/dev", MS_NOSUID, "mode=0755", 0755 };
+	const char *failed;
+	size_t i;
+
+	drop_device_words(argv);
+	/* The disk's node; then, on the disk's root, what a kernel gives its first program: devices, and nothing else. */
+	mount_one(&dev);
+	failed = switch_root(device);
+	if (!failed)
+		mount_one(&dev);
+	for (i = 0; !failed && i < sizeof(places) / sizeof(places[0]); i++) {
+		argv[0] = (char *)places[i];
+		execv(places[i], argv);
+		if (errno != ENOENT)
+			break;
+	}
+	if (failed)
+		dprintf(2, "pando: %s: %s\n", failed, strerror(errno));
+	else if (i < sizeof(places) / sizeof(places[0]))
+		dprintf(2, "pando: %s on the disk: %s\n", places[i], strerror(errno));
+	else
+		dprintf(2, "pando: the disk has no init (/init, /sbin/init, /etc/init, /bin/init)\n");
+	_exit(1); /* the end of process 1 is the machine's */
 }
 
 static void mount_folder(const char *text)
