@@ -121,7 +121,7 @@ static void kill_of_group(struct task *t, void *unused)
 		send_signal_kernel(t, SIGKILL);
 }
 
-/* memory.oom.group: the highest group around the victim, within domain, that dies as a whole does so. */
+/* Kills, counted before anybody can see it dead. memory.oom.group: the highest group around the victim, within domain, that dies as a whole does so. */
 static void kill_around(struct task *victim, const struct cgroup *domain)
 {
 	spin_lock(&tasklist_lock);
@@ -134,13 +134,17 @@ static void kill_around(struct task *victim, const struct cgroup *domain)
 	}
 	if (own)
 		cgroup_get(own);
-	if (whole) {
+	if (whole)
 		cgroup_get(whole);
-		cgroup_for_each_task(whole, true, kill_of_group, NULL);
-	}
 	spin_unlock(&tasklist_lock);
 	cgroup_memory_event(own, CGM_OOM_KILL);
 	cgroup_memory_event(whole, CGM_OOM_GROUP_KILL);
+	send_signal_kernel(victim, SIGKILL);
+	if (whole) {
+		spin_lock(&tasklist_lock);
+		cgroup_for_each_task(whole, true, kill_of_group, NULL);
+		spin_unlock(&tasklist_lock);
+	}
 	if (own)
 		cgroup_put(own);
 	if (whole)
@@ -158,15 +162,21 @@ static bool kill_one(struct cgroup *domain, bool *me)
 	struct task *victim = choose_victim(domain, mi.total, &rss, &dying);
 	if (!victim)
 		return dying;
+	last_kill = clock_mono();
+	if (READ_ONCE(victim->signal->flags) & SIGNAL_GROUP_EXIT) {
+		/* It ends by itself: that is hurried, and is no kill to be counted. */
+		atomic_or(&victim->flags, TIF_KILLED);
+		*me = same_thread_group(victim, current);
+		task_put(victim);
+		return true;
+	}
 	spin_lock(&victim->alloc_lock);
 	u32 uid = victim->cred->uid;
 	spin_unlock(&victim->alloc_lock);
 	pr_err("%s: Killed process %d (%s) rss:%lukB, UID:%u oom_score_adj:%d\n", domain ? "Memory cgroup out of memory" : "Out of memory", victim->tgid, victim->comm,
 	       (unsigned long)(rss * KIB_PER_PAGE), uid, victim->signal->oom_score_adj);
-	last_kill = clock_mono();
 	if (trace_on(oom_kill))
 		trace_oom_kill(victim, rss);
-	send_signal_kernel(victim, SIGKILL);
 	kill_around(victim, domain);
 	*me = same_thread_group(victim, current) || fatal_signal_pending();
 	task_put(victim);
