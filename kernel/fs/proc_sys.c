@@ -313,7 +313,8 @@ static const struct proc_entry kernel_dir[] = {
 	  .data = &(const enum ns_kind){ k } }
 static const struct proc_entry user_dir[] = { MAX_NS("user", NS_USER), MAX_NS("pid", NS_PID), MAX_NS("uts", NS_UTS), MAX_NS("ipc", NS_IPC),
 	MAX_NS("net", NS_NET), MAX_NS("mnt", NS_MNT), MAX_NS("cgroup", NS_CGROUP), MAX_NS("time", NS_TIME) };
-static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"), CONSTANT("max_map_count", "65530"),
+static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"),
+	CONSTANT("max_map_count", "65530"), SETTING("mmap_rnd_bits", mmap_rnd_bits, 28, 32), SETTING("legacy_va_layout", legacy_va_layout, 0, 0x7fffffff),
 	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
 static const struct proc_entry inotify_dir[] = { SETTING("max_user_instances", inotify_max_instances, 0, 0x7fffffff),
 	SETTING("max_user_watches", inotify_max_watches, 0, 0x7fffffff), SETTING("max_queued_events", inotify_max_events, 0, 0x7fffffff) };

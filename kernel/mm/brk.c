@@ -1,5 +1,6 @@
 /* brk(2) and the anonymous areas of exec: sys_brk, do_brk_range. */
 #include <linux/mman.h>
+#include <linux/personality.h>
 #include <linux/resource.h>
 
 #include "gen/sys_protos.h"
@@ -29,6 +30,8 @@ static int grow_heap(struct mm *mm, u64 old_end, u64 new_end)
 	if ((next && next->start < new_end + guard) || new_end > TASK_SIZE_MAX || !may_expand(mm, n, flags))
 		return -ENOMEM;
 	struct vma v = { .start = old_end, .end = new_end, .flags = flags, .pgoff = old_end >> PAGE_SHIFT };
+	if (unlikely(current_thread()->personality & READ_IMPLIES_EXEC))
+		v.flags |= VM_EXEC;
 	int err = vma_insert(&mm->map, &v);
 	if (!err)
 		mm->total_pages += n;

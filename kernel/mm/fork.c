@@ -15,6 +15,7 @@ static void copy_layout(struct mm *child, const struct mm *old)
 	child->brk_start = old->brk_start;
 	child->brk = old->brk;
 	child->mmap_base = old->mmap_base;
+	child->bottom_up = old->bottom_up;
 	child->start_code = old->start_code;
 	child->end_code = old->end_code;
 	child->start_data = old->start_data;

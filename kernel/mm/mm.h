@@ -28,7 +28,8 @@ struct mm {
 	u64 def_flags;              /* mmap_lock: VM_LOCKED after mlockall(MCL_FUTURE) */
 	bool special_fork;          /* mmap_lock: some VMA is DONTFORK, WIPEONFORK or LOCKED: fork takes the slow path */
 	u64 brk_start, brk;         /* mmap_lock */
-	u64 mmap_base;              /* constant after exec */
+	u64 mmap_base; /* constant after exec: mappings go downwards from there */
+	bool bottom_up; /* constant after exec: upwards */
 	u64 start_code, end_code, start_data, end_data, start_stack; /* set by exec */
 	u64 arg_start, arg_end, env_start, env_end;                 /* set by exec, prctl */
 	u64 vdso;                   /* address of the vDSO, 0 = none */
@@ -85,6 +86,8 @@ struct map_request {
 int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out);
 int do_munmap(struct mm *mm, uaddr_t addr, u64 len);
 /* => mmap_lock for writing. All of [start, end) that is mapped. 0 or -ENOMEM */
+/* Where a mapping of len bytes without an address of its own goes. => mmap_lock. 0 or -ENOMEM */
+int mm_find_hole(const struct mm *mm, u64 len, u64 *out);
 int munmap_locked(struct mm *mm, u64 start, u64 end);
 int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot);
 /* exec: sets mm->brk_start = mm->brk; moves/extends no mapping. do_brk grows an anonymous area [addr, addr+len). */

@@ -45,6 +45,16 @@ static bool range_free(const struct mm *mm, u64 addr, u64 len)
 	return !v || v->start - (v->flags & VM_GROWSDOWN ? min(v->start, STACK_GUARD_GAP) : 0) >= addr + len;
 }
 
+int mm_find_hole(const struct mm *mm, u64 len, u64 *out)
+{
+	u64 base = mm->mmap_base ? mm->mmap_base : TASK_SIZE_MAX;
+	if (unlikely(mm->bottom_up))
+		return vma_find_hole_bottomup(&mm->map, len, base, TASK_SIZE_MAX, out);
+	if (!vma_find_hole_topdown(&mm->map, len, 65536, base, out))
+		return 0;
+	return vma_find_hole_bottomup(&mm->map, len, base, TASK_SIZE_MAX, out);
+}
+
 /* Chooses the address. => mmap_lock */
 static int choose_address(struct mm *mm, const struct map_request *r, u64 len, u64 *out)
 {
@@ -67,10 +77,7 @@ static int choose_address(struct mm *mm, const struct map_request *r, u64 len, u
 	/* MAP_32BIT is Linux's second GiB: [1 GiB, 2 GiB), lowest first. */
 	if (r->flags & MAP_32BIT)
 		return vma_find_hole_bottomup(&mm->map, len, 1UL << 30, 1UL << 31, out);
-	u64 top = mm->mmap_base ? mm->mmap_base : TASK_SIZE_MAX;
-	if (!vma_find_hole_topdown(&mm->map, len, 65536, top, out))
-		return 0;
-	return vma_find_hole_bottomup(&mm->map, len, top, TASK_SIZE_MAX, out);
+	return mm_find_hole(mm, len, out);
 }
 
 int munmap_locked(struct mm *mm, u64 start, u64 end)

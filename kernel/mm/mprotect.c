@@ -1,5 +1,6 @@
 /* mprotect(2): do_mprotect. */
 #include <linux/mman.h>
+#include <linux/personality.h>
 
 #include "gen/sys_protos.h"
 #include "mm/internal.h"
@@ -66,4 +67,9 @@ int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot)
 	return err;
 }
 
-long sys_mprotect(u64 addr, u64 len, u64 prot) { return do_mprotect(current_thread()->mm, addr, len, (u32)prot); }
+long sys_mprotect(u64 addr, u64 len, u64 prot)
+{
+	if (unlikely(current_thread()->personality & READ_IMPLIES_EXEC) && (prot & PROT_READ))
+		prot |= PROT_EXEC;
+	return do_mprotect(current_thread()->mm, addr, len, (u32)prot);
+}

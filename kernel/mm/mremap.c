@@ -19,8 +19,8 @@ static int move_vma(struct mm *mm, const struct vma *v, const struct remap *r, u
 	if (r->flags & MREMAP_FIXED) {
 		to = r->new_addr;
 		err = munmap_locked(mm, to, to + r->new_len);
-	} else if (vma_find_hole_topdown(&mm->map, r->new_len, 65536, mm->mmap_base, &to)) {
-		err = -ENOMEM;
+	} else {
+		err = mm_find_hole(mm, r->new_len, &to);
 	}
 	if (err)
 		return err;

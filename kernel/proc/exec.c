@@ -226,8 +226,11 @@ static int choose_identity(struct exec *e)
 	bool gained = e->secure || c->euid != old->euid || c->egid != old->egid || (c->cap_permitted & ~old->cap_permitted);
 	if (e->secure && e->rlim_stack.cur > STACK_LIMIT_SECURE)
 		e->rlim_stack.cur = STACK_LIMIT_SECURE;
-	/* Who gains by it must not be able to turn randomization off. */
-	e->randomize = randomize_va_space && (gained || !(t->personality & ADDR_NO_RANDOMIZE));
+	/* Who gains by it must not be able to turn randomization off, nor to choose the layout. */
+	e->personality = t->personality & ~(u32)READ_IMPLIES_EXEC;
+	if (gained)
+		e->personality &= ~(u32)(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
+	e->randomize = randomize_va_space && !(e->personality & ADDR_NO_RANDOMIZE);
 	return 0;
 }
 
@@ -265,7 +268,7 @@ static struct exec *new_exec(struct file *file)
 	e->args.argv.slot = e->args.envp.slot = NULL;
 	e->args.page = NULL;
 	e->args.n_pages = e->args.given = 0;
-	e->stack_top = e->mmap_base = e->bias = e->interp_bias = e->entry = e->sp = e->planned_at = 0;
+	e->stack_top = e->bias = e->interp_bias = e->entry = e->sp = e->planned_at = 0;
 	e->interp_file = NULL;
 	e->file = file;
 	e->rlim_stack = current->signal->rlim.r[RLIMIT_STACK];

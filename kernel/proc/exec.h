@@ -7,6 +7,8 @@
 
 /* Sysctl kernel.randomize_va_space: 0 nothing, 1 all but the heap, 2 all. */
 extern u32 randomize_va_space;
+/* Sysctls vm.mmap_rnd_bits, vm.legacy_va_layout. */
+extern u32 mmap_rnd_bits, legacy_va_layout;
 /* Sysctl fs.suid_dumpable. */
 extern u32 suid_dumpable;
 
@@ -55,11 +57,12 @@ struct exec {
 	struct file *executable;   /* what the program is to interpret, handed over as AT_EXECFD, or NULL */
 	u32 execfd_slot;           /* words from the auxiliary vector's start to AT_EXECFD's value */
 	bool randomize;
+	u32 personality; /* of the new program */
 	struct cred *cred;         /* the new credentials until they are committed */
 	struct rlimit_pair rlim_stack; /* as it was at the start */
 	struct exec_args args;
 	/* exec_load.c */
-	u64 stack_top, mmap_base;
+	u64 stack_top;
 	u64 bias, interp_bias, entry, sp;
 	u8 head[EXEC_HEAD_SIZE];
 	struct exec_plan plan;

@@ -2,8 +2,6 @@
  * The point of no return (begin_new_exec): exec_commit(). The caller's threads die, it becomes the leader, its old memory goes, the new takes its place.
  * Order: exec.md 8.
  */
-#include <linux/personality.h>
-
 #include "lib/string.h"
 #include "proc/exec.h"
 #include "proc/internal.h"
@@ -213,12 +211,9 @@ static void set_comm(const struct exec *e)
 static void set_identity(struct exec *e)
 {
 	struct task *t = current;
-	const struct cred *c = e->cred, *old = t->cred;
-	bool gained = c->euid != old->euid || c->egid != old->egid || (c->cap_permitted & ~old->cap_permitted);
+	const struct cred *c = e->cred;
 	t->mm->dumpable = e->unreadable || c->euid != c->uid || c->egid != c->gid ? suid_dumpable : 1;
-	t->personality &= ~(u32)READ_IMPLIES_EXEC;
-	if (gained || e->secure)
-		t->personality &= ~(u32)(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
+	t->personality = e->personality;
 	spin_lock(&tasklist_lock);
 	if (e->secure)
 		t->pdeath_signal = 0;

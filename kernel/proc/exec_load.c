@@ -4,6 +4,7 @@
  */
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 #include <linux/resource.h>
 
 #include "lib/string.h"
@@ -16,10 +17,12 @@
 
 #define PIE_BASE 0x555555554aaaUL /* two thirds of user space */
 #define MMAP_MIN_ADDR 65536UL
-#define MMAP_RND_BITS 28
 #define STACK_RND_BITS 22
 #define MIN_GAP (128UL << 20)
 #define MAX_GAP (TASK_SIZE_MAX / 6 * 5)
+#define BOTTOM_UP_BASE ALIGN_UP(TASK_SIZE_MAX / 3, PAGE_SIZE)
+
+u32 mmap_rnd_bits = 28, legacy_va_layout;
 
 /* --- plans --------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -100,18 +103,19 @@ static void choose_layout(struct exec *e)
 	if (gap + pad > gap)
 		gap += pad;
 	gap = min(max(gap, MIN_GAP), MAX_GAP);
-	e->mmap_base = ALIGN_UP(TASK_SIZE_MAX - gap - random_pages(e, MMAP_RND_BITS), PAGE_SIZE);
-	e->mm->mmap_base = e->mmap_base;
+	e->mm->bottom_up = (e->personality & ADDR_COMPAT_LAYOUT) || READ_ONCE(legacy_va_layout);
+	u64 random = random_pages(e, READ_ONCE(mmap_rnd_bits));
+	e->mm->mmap_base = e->mm->bottom_up ? BOTTOM_UP_BASE + random : ALIGN_UP(TASK_SIZE_MAX - gap - random, PAGE_SIZE);
 	e->stack_top = TASK_SIZE_MAX - random_pages(e, STACK_RND_BITS);
 	if (e->randomize)
 		e->stack_top = ALIGN_UP(e->stack_top - (arch_random() & 0x1ff0), PAGE_SIZE);
 }
 
-/* The highest hole below the mmap base that takes the whole image at its alignment; *bias moves it there. */
-static int place_topdown(struct exec *e, const struct exec_plan *p, u64 *bias)
+/* Among the mappings: a hole that takes the whole image at its alignment; *bias moves it there. */
+static int place_as_mapping(struct exec *e, const struct exec_plan *p, u64 *bias)
 {
 	u64 at, span = ALIGN_UP(p->high, PAGE_SIZE) - p->low;
-	int err = vma_find_hole_topdown(&e->mm->map, span + (p->align - PAGE_SIZE), MMAP_MIN_ADDR, e->mmap_base, &at);
+	int err = mm_find_hole(e->mm, span + (p->align - PAGE_SIZE), &at);
 	if (err)
 		return err;
 	at = ALIGN_UP(at, p->align);
@@ -126,8 +130,8 @@ static int place_program(struct exec *e)
 		return 0;
 	/* Without an interpreter it may be a loader that will map a program: keep it out of the programs' place. */
 	if (!p->has_interp)
-		return place_topdown(e, p, &e->bias);
-	u64 base = PIE_BASE + random_pages(e, MMAP_RND_BITS);
+		return place_as_mapping(e, p, &e->bias);
+	u64 base = PIE_BASE + random_pages(e, mmap_rnd_bits);
 	base &= ~(p->align - 1);
 	e->bias = ALIGN_DOWN(base - p->load[0].vaddr, PAGE_SIZE);
 	return 0;
@@ -180,7 +184,7 @@ static int map_interp(struct exec *e)
 	const struct exec_plan *p = &e->interp_plan;
 	int err = p->late ? p->late : !p->n ? -EINVAL : 0;
 	if (!err && p->dyn)
-		err = place_topdown(e, p, &e->interp_bias);
+		err = place_as_mapping(e, p, &e->interp_bias);
 	if (!err)
 		err = map_image(e->mm, e->interp_file, p, e->interp_bias, MAP_FIXED);
 	e->entry = p->entry + e->interp_bias;
@@ -197,6 +201,15 @@ static void set_brk(struct exec *e)
 	if (e->randomize && randomize_va_space > 1)
 		start += PAGE_SIZE + (arch_random() & ((1UL << 30) - 1) & PAGE_MASK);
 	mm->brk_start = mm->brk = start;
+}
+
+/* For programs from systems where address 0 can be read. Without the right to map there it is left out. */
+static void map_page_zero(struct exec *e)
+{
+	struct map_request r = { .len = PAGE_SIZE, .prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS };
+	uaddr_t got;
+	if (cred_ns_capable(e->cred, &init_user_ns, CAP_SYS_RAWIO))
+		(void)do_mmap(e->mm, &r, &got);
 }
 
 int exec_build_image(struct exec *e)
@@ -217,6 +230,8 @@ int exec_build_image(struct exec *e)
 	/* Last, because the vector names everything else. */
 	if (!err)
 		err = exec_build_stack(e);
+	if (!err && (e->personality & MMAP_PAGE_ZERO))
+		map_page_zero(e);
 	mm->start_code = p->start_code + e->bias;
 	mm->end_code = p->end_code + e->bias;
 	mm->start_data = p->start_data + e->bias;

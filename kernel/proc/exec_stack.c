@@ -314,10 +314,10 @@ static u64 *fill_auxv(struct exec *e, u64 *p, u64 random, u64 platform)
 	p = aux(p, AT_BASE, e->interp_bias);
 	p = aux(p, AT_FLAGS, e->keep_argv0 ? AT_FLAGS_PRESERVE_ARGV0 : 0);
 	p = aux(p, AT_ENTRY, e->plan.entry + e->bias);
-	p = aux(p, AT_UID, c->uid);
-	p = aux(p, AT_EUID, c->euid);
-	p = aux(p, AT_GID, c->gid);
-	p = aux(p, AT_EGID, c->egid);
+	p = aux(p, AT_UID, show_uid(c->user_ns, c->uid));
+	p = aux(p, AT_EUID, show_uid(c->user_ns, c->euid));
+	p = aux(p, AT_GID, show_gid(c->user_ns, c->gid));
+	p = aux(p, AT_EGID, show_gid(c->user_ns, c->egid));
 	p = aux(p, AT_SECURE, e->secure);
 	p = aux(p, AT_RANDOM, random);
 	p = aux(p, AT_HWCAP2, arch_hwcap2());

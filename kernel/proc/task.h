@@ -144,8 +144,7 @@ struct task {
 	u32 exit_state;              /* T: 0, EXIT_ZOMBIE, EXIT_DEAD */
 	s32 exit_code;               /* o, then T */
 	s32 exit_signal;             /* T: -1 thread, 0 none, or the signal */
-	u32 pf;                      /* o: PF_* */
-	u32 personality;             /* o */
+	u32 pf; /* o: PF_* */
 	struct task *real_parent;    /* T */
 	struct task *parent;         /* T: the tracer, or real_parent */
 	struct list_head children;   /* T */

@@ -86,7 +86,7 @@ int vdso_map(struct mm *mm)
 	u64 at, size = min(code_size(), MAX_PAGES * PAGE_SIZE);
 	int err = data_page[0] ? 0 : vdso_init();
 	if (!err)
-		err = vma_find_hole_topdown(&mm->map, PAGE_SIZE + size, 65536, mm->mmap_base, &at);
+		err = mm_find_hole(mm, PAGE_SIZE + size, &at);
 	if (err)
 		return err;
 	struct map_request code = {

@@ -114,6 +114,7 @@ struct thread {
 	const struct cred *cred;     /* o to write; others under task->alloc_lock */
 	struct nsproxy *nsproxy;     /* t  NULL after exit; what it points at is constant */
 	struct rlimits *rlim;        /* I  its process's */
+	u32 personality; /* o  PER_*, ADDR_* ... */
 	s32 tid;                     /* I  number in the initial pid namespace, for messages */
 	char comm[16];               /* t  */
 	struct sched_group *group;   /* q  NULL: the root group */

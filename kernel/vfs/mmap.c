@@ -1,6 +1,7 @@
 /* mmap(2): checks what the file allows and hands the request to mm. Entry point: sys_mmap. */
 #include <asm/mman.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 
 #include "gen/sys_protos.h"
 #include "mm/mm.h"
@@ -45,7 +46,8 @@ static int check_file_map(struct file *f, struct map_request *r)
 	return r->flags & MAP_GROWSDOWN ? -EINVAL : 0;
 }
 
-static long map_file(int fd, struct map_request *r)
+/* prot: as the caller said it. */
+static long map_file(int fd, struct map_request *r, u32 prot)
 {
 	struct file *f;
 	uaddr_t addr;
@@ -53,6 +55,8 @@ static long map_file(int fd, struct map_request *r)
 	if (err)
 		return err;
 	r->file = f;
+	if (mount_flags(f->path.mnt) & MS_NOEXEC)
+		r->prot = prot;
 	if (r->flags & MAP_HUGETLB)
 		err = -EINVAL; /* only files of hugetlbfs have huge pages */
 	if (!err)
@@ -94,6 +98,8 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 	struct map_request r = { .addr = addr, .prot = (u32)prot, .flags = (u32)flags, .pgoff = off >> PAGE_SHIFT };
 	if (off & ~PAGE_MASK)
 		return -EINVAL;
+	if (unlikely(current_thread()->personality & READ_IMPLIES_EXEC) && (prot & PROT_READ))
+		r.prot |= PROT_EXEC;
 	if (!(flags & MAP_ANONYMOUS)) {
 		/* A bad descriptor is told before a bad length. */
 		struct fdref ref;
@@ -109,5 +115,5 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 		return -ENOMEM;
 	if (r.pgoff + (r.len >> PAGE_SHIFT) < r.pgoff)
 		return -EOVERFLOW;
-	return flags & MAP_ANONYMOUS ? map_anon(&r) : map_file((int)fd, &r);
+	return flags & MAP_ANONYMOUS ? map_anon(&r) : map_file((int)fd, &r, (u32)prot);
 }

@@ -8,6 +8,7 @@
 #include "vfs/poll.h"
 
 #include <linux/fcntl.h>
+#include <linux/personality.h>
 #include <linux/resource.h>
 #include <linux/stat.h>
 #include <linux/time_types.h>
@@ -277,6 +278,9 @@ static long finish_timespec(u64 uts, u64 deadline, long ret)
 {
 	if (!uts || !deadline)
 		return ret;
+	/* The time left is not told, so the call cannot go on with it. */
+	if (current_thread()->personality & STICKY_TIMEOUTS)
+		return ret == -ERESTARTNOHAND ? -EINTR : ret;
 	struct __kernel_timespec ts = ns_to_timespec(deadline == FOREVER ? FOREVER : time_left(deadline));
 	if (put_user(ts, uts) && ret == -ERESTARTNOHAND)
 		return -EINTR;
@@ -460,6 +464,8 @@ long sys_select(u64 n, u64 in, u64 out, u64 ex, u64 utv)
 	long ret = select_user(n, sets, deadline);
 	if (!utv || !deadline)
 		return ret;
+	if (current_thread()->personality & STICKY_TIMEOUTS)
+		return ret == -ERESTARTNOHAND ? -EINTR : ret;
 	u64 left = time_left(deadline);
 	tv.sec = (s64)(left / NSEC_PER_SEC);
 	tv.usec = (s64)(left % NSEC_PER_SEC / 1000);
