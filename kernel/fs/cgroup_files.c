@@ -265,6 +265,7 @@ static int show_pids_events_local(struct text *t, struct cgroup *cg)
 /* --- cpu.* ------------------------------------------------------------------------------------------------------------------------------- */
 
 #define USEC 1000UL
+#define QUOTA_MAX (86400UL * 1000000) /* a day */
 
 /* All CPUs' time for the root; a group's is exact, its split follows the sampled ticks. */
 static void used_time(struct cgroup *cg, const struct sched_group *g, u64 *user, u64 *system)
@@ -284,6 +285,17 @@ static void used_time(struct cgroup *cg, const struct sched_group *g, u64 *user,
 	*user = g->usage - *system;
 }
 
+/* Of the user time that of threads with nice above 0, by the ticks. */
+static u64 nice_time(struct cgroup *cg, const struct sched_group *g, u64 user)
+{
+	u64 sum = 0;
+	if (cg->parent)
+		return g->user_ticks ? user / g->user_ticks * g->nice_ticks + user % g->user_ticks * g->nice_ticks / g->user_ticks : 0;
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		sum += sched_cpu_nice(cpu);
+	return sum;
+}
+
 static int show_cpu_stat(struct text *t, struct cgroup *cg)
 {
 	struct sched_group g;
@@ -293,17 +305,43 @@ static int show_cpu_stat(struct text *t, struct cgroup *cg)
 	put_u64(t, "usage_usec", (user + system) / USEC);
 	put_u64(t, "user_usec", user / USEC);
 	put_u64(t, "system_usec", system / USEC);
+	put_u64(t, "nice_usec", nice_time(cg, &g, user) / USEC);
 	if (cg->parent && (cg->on >> CGC_CPU & 1)) {
 		put_u64(t, "nr_periods", g.nr_periods);
 		put_u64(t, "nr_throttled", g.nr_throttled);
 		put_u64(t, "throttled_usec", g.throttled_ns / USEC);
+		put_u64(t, "nr_bursts", g.nr_bursts);
+		put_u64(t, "burst_usec", g.burst_ns / USEC);
 	}
 	return 0;
 }
 
+/* Without the controller there is nothing to tell. */
+static int show_cpu_stat_local(struct text *t, struct cgroup *cg)
+{
+	struct sched_group g;
+	if (!(cg->on >> CGC_CPU & 1))
+		return 0;
+	sched_group_read(&cg->sched, &g);
+	put_u64(t, "throttled_usec", cg->parent ? g.throttled_ns / USEC : 0);
+	return 0;
+}
+
+/* cpu.weight 100 is what a thread of nice 0 weighs. */
+#define SHARES_OF_100 GROUP_SHARES_DEFAULT
+
 static int show_cpu_weight(struct text *t, struct cgroup *cg)
 {
-	text_printf(t, "%u\n", cg->sched.weight);
+	u32 weight = (cg->sched.shares * 100 + SHARES_OF_100 / 2) / SHARES_OF_100;
+	text_printf(t, "%u\n", min(max(weight, 1u), 10000u));
+	return 0;
+}
+/* An idle group has no weight to choose. */
+static int set_shares(struct cgroup *cg, u32 shares)
+{
+	if (cg->sched.idle)
+		return -EINVAL;
+	sched_group_set_shares(&cg->sched, shares);
 	return 0;
 }
 static int store_cpu_weight(struct cgroup_open *o, char *s)
@@ -314,7 +352,37 @@ static int store_cpu_weight(struct cgroup_open *o, char *s)
 		return err;
 	if (v < 1 || v > 10000)
 		return -ERANGE;
-	sched_group_set_weight(&o->cg->sched, (u32)v);
+	return set_shares(o->cg, ((u32)v * SHARES_OF_100 + 50) / 100);
+}
+
+static int show_cpu_weight_nice(struct text *t, struct cgroup *cg)
+{
+	text_printf(t, "%d\n", sched_shares_nice(cg->sched.shares));
+	return 0;
+}
+static int store_cpu_weight_nice(struct cgroup_open *o, char *s)
+{
+	s32 nice;
+	int err = parse_int(s, &nice);
+	if (err)
+		return err;
+	if (nice < -20 || nice > 19)
+		return -ERANGE;
+	return set_shares(o->cg, sched_nice_shares(nice));
+}
+
+static int show_cpu_idle(struct text *t, struct cgroup *cg)
+{
+	text_printf(t, "%d\n", cg->sched.idle);
+	return 0;
+}
+static int store_cpu_idle(struct cgroup_open *o, char *s)
+{
+	s32 v;
+	int err = parse_int(s, &v);
+	if (err || (v != 0 && v != 1))
+		return err ? err : -EINVAL;
+	sched_group_set_idle(&o->cg->sched, v);
 	return 0;
 }
 
@@ -342,10 +410,30 @@ static int store_cpu_max(struct cgroup_open *o, char *s)
 	if (!max && str_to_u64(s, 10, &quota))
 		return -EINVAL;
 	/* From 1 ms to 1 s; a quota of a day is as good as none. */
-	if (period < 1000 || period > 1000000 || (!max && (quota < 1000 || quota > 86400UL * 1000000)))
+	if (period < 1000 || period > 1000000 || (!max && (quota < 1000 || quota > QUOTA_MAX)))
+		return -EINVAL;
+	if (!max && o->cg->sched.burst > quota * USEC)
 		return -EINVAL;
 	sched_group_set_quota(&o->cg->sched, max ? GROUP_NO_QUOTA : quota * USEC, period * USEC);
 	cgroup_wake_throttled(o->cg);
+	return 0;
+}
+
+static int show_cpu_burst(struct text *t, struct cgroup *cg)
+{
+	text_printf(t, "%lu\n", cg->sched.burst / USEC);
+	return 0;
+}
+/* Microseconds, at most the quota. */
+static int store_cpu_burst(struct cgroup_open *o, char *s)
+{
+	u64 burst;
+	int err = str_to_u64(s, 0, &burst);
+	if (err)
+		return err;
+	if (burst > QUOTA_MAX || burst * USEC > o->cg->sched.quota)
+		return -EINVAL;
+	sched_group_set_burst(&o->cg->sched, burst * USEC);
 	return 0;
 }
 
@@ -500,8 +588,12 @@ const struct cgroup_file cgroup_files[] = {
 	CORE("cgroup.freeze", CGF_NOT_ON_ROOT, show_freeze, store_freeze),
 	CORE("cgroup.kill", CGF_NOT_ON_ROOT, NULL, store_kill),
 	CORE("cpu.stat", 0, show_cpu_stat, NULL),
+	CORE("cpu.stat.local", 0, show_cpu_stat_local, NULL),
 	CPU("weight", show_cpu_weight, store_cpu_weight),
+	CPU("weight.nice", show_cpu_weight_nice, store_cpu_weight_nice),
+	CPU("idle", show_cpu_idle, store_cpu_idle),
 	CPU("max", show_cpu_max, store_cpu_max),
+	CPU("max.burst", show_cpu_burst, store_cpu_burst),
 	MEMORY("current", -1, show_memory_current, NULL),
 	MEMORY("peak", -1, show_memory_peak, NULL),
 	MEMORY("high", -1, show_memory_high, store_memory_high),

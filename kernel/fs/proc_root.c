@@ -68,10 +68,10 @@ static int show_cpuinfo(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
-static void cpu_line(struct text *t, const char *name, u64 user, u64 system, u64 idle)
+static void cpu_line(struct text *t, const char *name, u64 user, u64 nice, u64 system, u64 idle)
 {
-	text_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)(user / NS_PER_TICK), (unsigned long long)(system / NS_PER_TICK),
-		(unsigned long long)(idle / NS_PER_TICK));
+	text_printf(t, "%s %llu %llu %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)((user - min(nice, user)) / NS_PER_TICK),
+		(unsigned long long)(nice / NS_PER_TICK), (unsigned long long)(system / NS_PER_TICK), (unsigned long long)(idle / NS_PER_TICK));
 }
 
 static u32 count_blocked(void)
@@ -88,20 +88,21 @@ static u32 count_blocked(void)
 
 static int show_stat(struct text *t, const struct proc_node *n)
 {
-	u64 u, s, i, su = 0, ss = 0, si = 0;
+	u64 u, s, i, su = 0, sn = 0, ss = 0, si = 0;
 	char name[16];
 
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		sched_cpu_stat(cpu, &u, &s, &i);
 		su += u;
+		sn += sched_cpu_nice(cpu);
 		ss += s;
 		si += i;
 	}
-	cpu_line(t, "cpu ", su, ss, si);
+	cpu_line(t, "cpu ", su, sn, ss, si);
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		sched_cpu_stat(cpu, &u, &s, &i);
 		format_str(name, sizeof(name), "cpu%u", cpu);
-		cpu_line(t, name, u, s, i);
+		cpu_line(t, name, u, sched_cpu_nice(cpu), s, i);
 	}
 	text_printf(t, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %llu\nprocs_blocked %u\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		(unsigned long long)sched_context_switches(), (unsigned long long)((clock_real() - clock_mono() - (u64)my_clock_offset(true)) / NSEC_PER_SEC),

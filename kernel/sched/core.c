@@ -524,6 +524,8 @@ static void tick(struct rq *rq, u64 now, bool user)
 	spin_lock(&rq->lock);
 	rq_charge(rq, now);
 	*(user ? &rq->user_ns : &rq->system_ns) += rq->untold_ns;
+	if (user && t->se.nice > 0)
+		rq->nice_ns += rq->untold_ns;
 	rq->untold_ns = 0;
 	user ? t->se.utime_ticks++ : t->se.stime_ticks++;
 	if (unlikely(t->group))

@@ -22,6 +22,19 @@ static const u32 nice_weight[40] = {
 
 u32 fair_weight(u8 policy, s8 nice) { return policy == SCHED_IDLE ? SCHED_IDLE_WEIGHT : nice_weight[nice + 20]; }
 
+u32 sched_nice_shares(s32 nice) { return nice_weight[nice + 20]; }
+s32 sched_shares_nice(u32 shares)
+{
+	u32 last = ~0U, i;
+	for (i = 0; i < 40; i++) {
+		u32 off = shares > nice_weight[i] ? shares - nice_weight[i] : nice_weight[i] - shares;
+		if (off >= last)
+			break;
+		last = off;
+	}
+	return (s32)i - 21;
+}
+
 #define REBASE_DISTANCE (1L << 30)
 
 static inline u64 to_virtual(u64 ns, u32 weight) { return likely(weight == 1024) ? ns : ns * 1024 / weight; }
@@ -157,7 +170,7 @@ struct sched_entity *fair_pick(struct rq *rq)
 bool fair_preempts(struct rq *rq, struct sched_entity *se)
 {
 	struct sched_entity *curr = rq->fair_curr;
-	bool low = se->policy == SCHED_IDLE, curr_low = curr->policy == SCHED_IDLE;
+	bool low = se->policy == SCHED_IDLE || se->idle_group, curr_low = curr->policy == SCHED_IDLE || curr->idle_group;
 	if (low != curr_low)
 		return curr_low;
 	if (se->policy != SCHED_NORMAL)

@@ -7,7 +7,7 @@
 static DEFINE_SPINLOCK(group_lock, RANK_SCHED_GROUP); /* interrupts off; taken under run queue locks */
 
 #define MIN_WEIGHT 2u
-static u64 scaled(const struct sched_group *g) { return (u64)g->weight * 1024 / 100; }
+#define IDLE_SHARES 3u
 
 /* => group_lock. g or the nearest one above it that has a weight of its own. */
 static struct sched_group *weighted(struct sched_group *g)
@@ -24,8 +24,16 @@ static u32 effective(const struct sched_group *g, u32 weight)
 {
 	u64 w = (u64)weight << 10;
 	for (; g; g = g->counts_in)
-		w = w * scaled(g) / max(g->load, 1UL);
+		w = w * g->shares / max(g->load, 1UL);
 	return (u32)max(w >> 10, (u64)MIN_WEIGHT);
+}
+
+/* => group_lock. Is g, or one above it, idle? */
+static bool is_idle(const struct sched_group *g)
+{
+	while (g && !g->idle)
+		g = g->parent;
+	return g;
 }
 
 static void set_weight(struct sched_entity *se, u32 weight)
@@ -50,9 +58,10 @@ void group_enter(struct thread *t)
 		if (up->active++)
 			break;
 		up->counts_in = weighted(up->parent);
-		load = scaled(up);
+		load = up->shares;
 	}
 	u32 weight = effective(g, own);
+	se->idle_group = is_idle(t->group);
 	spin_unlock(&group_lock);
 	set_weight(se, g ? weight : own);
 }
@@ -66,7 +75,7 @@ void group_leave(struct thread *t)
 		g->load -= load;
 		if (--g->active)
 			break;
-		load = scaled(g);
+		load = g->shares;
 	}
 	se->counts_in = NULL;
 	spin_unlock(&group_lock);
@@ -93,7 +102,13 @@ static void refill(struct sched_group *g, u64 now)
 	u64 n = g->period_end ? (now - g->period_end) / g->period + 1 : 1;
 	u64 began = g->period_end ? g->period_end : now;
 	/* Quotas are at most a day, debts at most what ran in one period: 1000 of them pay for anything. */
-	g->runtime = min(g->runtime + (s64)(min(n, 1000UL) * g->quota), (s64)g->quota);
+	s64 used = g->began_with - g->runtime;
+	if (g->burst && g->period_end && used > (s64)g->quota) {
+		g->nr_bursts++;
+		g->burst_ns += min((u64)used - g->quota, g->burst);
+	}
+	g->runtime = min(g->runtime + (s64)(min(n, 1000UL) * g->quota), (s64)(g->quota + g->burst));
+	g->began_with = g->runtime;
 	g->period_end = g->period_end ? g->period_end + n * g->period : now + g->period;
 	g->nr_periods++;
 	if (g->throttled_since && g->runtime > 0) {
@@ -164,8 +179,10 @@ u64 group_left(struct thread *t, u64 now)
 void group_tick(struct thread *t, bool user)
 {
 	spin_lock(&group_lock);
-	for (struct sched_group *g = t->group; g; g = g->parent)
+	for (struct sched_group *g = t->group; g; g = g->parent) {
 		*(user ? &g->user_ticks : &g->system_ticks) += 1;
+		g->nice_ticks += user && t->se.nice > 0;
+	}
 	spin_unlock(&group_lock);
 }
 
@@ -200,16 +217,16 @@ void sched_throttle(void)
 
 void sched_group_init(struct sched_group *g, struct sched_group *parent)
 {
-	*g = (struct sched_group){ .parent = parent, .weight = GROUP_WEIGHT_DEFAULT, .quota = GROUP_NO_QUOTA, .period = 100 * 1000 * 1000 };
+	*g = (struct sched_group){ .parent = parent, .shares = GROUP_SHARES_DEFAULT, .quota = GROUP_NO_QUOTA, .period = 100 * 1000 * 1000 };
 }
 
 /* => group_lock. Changes what an active group counts above it. */
-static void change_weight(struct sched_group *g, u32 weight)
+static void change_shares(struct sched_group *g, u32 shares)
 {
-	u64 old = scaled(g);
-	g->weight = weight;
+	u64 old = g->shares;
+	g->shares = shares;
 	if (g->active && g->counts_in)
-		g->counts_in->load += scaled(g) - old;
+		g->counts_in->load += shares - old;
 }
 
 /* => group_lock */
@@ -229,16 +246,34 @@ void sched_group_enable(struct sched_group *g, bool on)
 {
 	u64 flags = spin_lock_irqsave(&group_lock);
 	g->weighted = on; /* who is queued moves over when it is queued next */
-	change_weight(g, GROUP_WEIGHT_DEFAULT);
+	g->idle = false;
+	g->burst = 0;
+	change_shares(g, GROUP_SHARES_DEFAULT);
 	change_quota(g, GROUP_NO_QUOTA, 100 * 1000 * 1000);
-	g->nr_periods = g->nr_throttled = g->throttled_ns = 0;
+	g->nr_periods = g->nr_throttled = g->throttled_ns = g->nr_bursts = g->burst_ns = 0;
 	spin_unlock_irqrestore(&group_lock, flags);
 }
 
-void sched_group_set_weight(struct sched_group *g, u32 weight)
+void sched_group_set_shares(struct sched_group *g, u32 shares)
 {
 	u64 flags = spin_lock_irqsave(&group_lock);
-	change_weight(g, weight);
+	change_shares(g, shares);
+	spin_unlock_irqrestore(&group_lock, flags);
+}
+
+void sched_group_set_idle(struct sched_group *g, bool idle)
+{
+	u64 flags = spin_lock_irqsave(&group_lock);
+	if (g->idle != idle)
+		change_shares(g, idle ? IDLE_SHARES : GROUP_SHARES_DEFAULT);
+	g->idle = idle;
+	spin_unlock_irqrestore(&group_lock, flags);
+}
+
+void sched_group_set_burst(struct sched_group *g, u64 burst)
+{
+	u64 flags = spin_lock_irqsave(&group_lock);
+	g->burst = burst;
 	spin_unlock_irqrestore(&group_lock, flags);
 }
 

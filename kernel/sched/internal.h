@@ -37,6 +37,7 @@ struct rq {
 	/* statistics */
 	u64 switches;
 	u64 idle_ns, user_ns, system_ns;
+	u64 nice_ns; /* of user_ns that of threads with nice above 0 */
 	u64 untold_ns;      /* busy time since the last tick, not yet known to be user or system */
 	s64 load_sleepers;  /* uninterruptible sleepers: entered here minus left here; only the sum over CPUs means something */
 	/* preemption times; only this CPU, interrupts off */

@@ -45,6 +45,7 @@ static void set_fields(struct sched_entity *se, u8 policy, u8 rt_prio, s8 nice, 
 	se->prio = max(rt_prio, se->boost);
 	se->nice = nice;
 	se->reset_on_fork = reset_on_fork;
+	se->idle_group = false; /* a group says so when it is queued */
 	se->slice_used = 0;
 	se->weight = fair_weight(policy, nice);
 	fair_rescale_lag(se, old);
@@ -185,6 +186,8 @@ u64 sched_context_switches(void)
 		n += READ_ONCE(run_queues[i].switches);
 	return n;
 }
+
+u64 sched_cpu_nice(u32 cpu) { return cpu < NR_CPUS ? READ_ONCE(run_queues[cpu].nice_ns) : 0; }
 
 void sched_cpu_stat(u32 cpu, u64 *user, u64 *system, u64 *idle)
 {

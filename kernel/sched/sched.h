@@ -69,6 +69,8 @@ u64 sched_nr_running(void);
 u64 sched_context_switches(void);
 /* ns spent idle / user / system by CPU since boot, for /proc/stat. */
 void sched_cpu_stat(u32 cpu, u64 *user, u64 *system, u64 *idle);
+/* Of its time in user mode that of threads with nice above 0. */
+u64 sched_cpu_nice(u32 cpu);
 
 static inline bool signal_pending(void) { return READ_ONCE(current_thread()->flags) & (TIF_SIGPENDING | TIF_NOTIFY); }
 static inline bool fatal_signal_pending(void) { return READ_ONCE(current_thread()->flags) & TIF_KILLED; }

@@ -67,6 +67,7 @@ struct sched_entity {
 	u8 boost;                 /* q  the priority it inherits from who waits for its locks, 0 = none */
 	u8 prio;                  /* q  the higher of the two: what it is scheduled by */
 	bool reset_on_fork;       /* q */
+	bool idle_group;          /* q  a group of it is idle: as SCHED_IDLE for preemption */
 	bool on_rq;               /* q  runnable: queued or running */
 	bool load_sleep;          /* q  sleeps uninterruptibly, so counts in the load average */
 	bool on_cpu;              /* a  running, or not yet switched away from */

@@ -1,4 +1,4 @@
-/* The cpu controller of cgroup2: cpu.weight, cpu.max, cpu.stat. Needs root. */
+/* The cpu controller of cgroup2: cpu.weight, cpu.weight.nice, cpu.idle, cpu.max, cpu.max.burst, cpu.stat. Needs root. */
 #include "check.h"
 
 #include "groups.h"
@@ -59,6 +59,102 @@ static void settings(void)
 	CHECK(access(at("cpu.weight"), F_OK) < 0 && number(at("cpu.stat"), "nr_throttled") == -1);
 	CHECK(put(TOP "/cgroup.subtree_control", "+cpu") == 0);
 	CHECK(is(at("cpu.weight"), "100\n") && is(at("cpu.max"), "max 100000\n"));
+	end();
+}
+
+static void weights_by_nice(void)
+{
+	begin();
+	CHECK(is(at("cpu.weight.nice"), "0\n") && is(at("cpu.idle"), "0\n"));
+	CHECK(put(at("cpu.weight.nice"), "5") == 0 && is(at("cpu.weight"), "33\n") && is(at("cpu.weight.nice"), "5\n"));
+	CHECK(put(at("cpu.weight.nice"), "-20") == 0 && is(at("cpu.weight"), "8668\n") && is(at("cpu.weight.nice"), "-20\n"));
+	CHECK(put(at("cpu.weight.nice"), "19") == 0 && is(at("cpu.weight"), "1\n") && is(at("cpu.weight.nice"), "19\n"));
+	CHECK(put(at("cpu.weight"), "80") == 0 && is(at("cpu.weight.nice"), "1\n") && put(at("cpu.weight"), "10000") == 0 && is(at("cpu.weight.nice"), "-20\n"));
+	CHECK_ERR(put(at("cpu.weight.nice"), "20"), ERANGE);
+	CHECK_ERR(put(at("cpu.weight.nice"), "-21"), ERANGE);
+	CHECK_ERR(put(at("cpu.weight.nice"), "x"), EINVAL);
+	CHECK(put(at("cpu.idle"), "1") == 0 && is(at("cpu.idle"), "1\n") && is(at("cpu.weight"), "1\n") && is(at("cpu.weight.nice"), "19\n"));
+	CHECK_ERR(put(at("cpu.weight"), "100"), EINVAL);
+	CHECK_ERR(put(at("cpu.weight.nice"), "0"), EINVAL);
+	CHECK_ERR(put(at("cpu.idle"), "2"), EINVAL);
+	CHECK_ERR(put(at("cpu.idle"), "-1"), EINVAL);
+	CHECK(put(at("cpu.idle"), "0") == 0 && is(at("cpu.weight"), "100\n"));
+	end();
+}
+
+/* An idle group gets what others leave. */
+static void idle_group(void)
+{
+	begin();
+	CHECK(put(at("cgroup.subtree_control"), "+cpu") == 0);
+	CHECK(mkdir(at("a"), 0755) == 0 && mkdir(at("b"), 0755) == 0);
+	CHECK(put(at("a/cpu.idle"), "1") == 0);
+	pid_t a = spinner("a/cgroup.procs"), b = spinner("b/cgroup.procs");
+	while (SHARED[1] < 2)
+		msleep(1);
+	long ua = number(at("a/cpu.stat"), "usage_usec"), ub = number(at("b/cpu.stat"), "usage_usec");
+	while (number(at("b/cpu.stat"), "usage_usec") < ub + 800000)
+		msleep(20);
+	CHECK(number(at("a/cpu.stat"), "usage_usec") - ua < 200000);
+	/* alone it runs as anybody does */
+	finish(b);
+	ua = number(at("a/cpu.stat"), "usage_usec");
+	while (number(at("a/cpu.stat"), "usage_usec") < ua + 200000)
+		msleep(20);
+	finish(a);
+	CHECK(rmdir(at("a")) == 0 && rmdir(at("b")) == 0);
+	end();
+}
+
+static void burst_settings(void)
+{
+	begin();
+	CHECK(is(at("cpu.max.burst"), "0\n") && put(at("cpu.max.burst"), "60000") == 0 && is(at("cpu.max.burst"), "60000\n"));
+	CHECK_ERR(put(at("cpu.max"), "50000 100000"), EINVAL);
+	CHECK(is(at("cpu.max"), "max 100000\n") && put(at("cpu.max"), "60000 100000") == 0);
+	CHECK_ERR(put(at("cpu.max.burst"), "60001"), EINVAL);
+	CHECK_ERR(put(at("cpu.max.burst"), "max"), EINVAL);
+	CHECK_ERR(put(at("cpu.max.burst"), "-1"), EINVAL);
+	CHECK(put(at("cpu.max.burst"), "0") == 0 && number(at("cpu.stat"), "nr_bursts") == 0 && number(at("cpu.stat"), "burst_usec") == 0);
+	CHECK(is(at("cpu.stat.local"), "throttled_usec 0\n"));
+	end();
+}
+
+/* What was not used of the quota can be used at once later, as far as the burst goes. */
+static void bursts(void)
+{
+	begin();
+	CHECK(put(at("cpu.max"), "20000 100000") == 0 && put(at("cpu.max.burst"), "20000") == 0);
+	pid_t pid = fork();
+	if (!pid) {
+		CHECK(put(at("cgroup.procs"), "0") == 0);
+		for (int i = 0; i < 12; i++) {
+			for (double t = now() + 0.035; now() < t;)
+				;
+			msleep(250);
+		}
+		_exit(0);
+	}
+	CHECK(EXITED(reap(pid), 0));
+	CHECK(number(at("cpu.stat"), "nr_bursts") >= 1 && number(at("cpu.stat"), "burst_usec") >= 1000);
+	end();
+}
+
+static void nice_time(void)
+{
+	begin();
+	pid_t pid = fork();
+	if (!pid) {
+		CHECK(put(at("cgroup.procs"), "0") == 0 && nice(5) == 5);
+		for (double t = now() + 0.4; now() < t;)
+			for (volatile int i = 0; i < 100000; i++)
+				;
+		_exit(0);
+	}
+	CHECK(EXITED(reap(pid), 0));
+	CHECK(number(at("cpu.stat"), "nice_usec") > 100000);
+	long whole;
+	CHECK(sscanf(get("/proc/stat"), "cpu %*d %ld", &whole) == 1 && whole >= 10);
 	end();
 }
 
@@ -142,4 +238,4 @@ static void throttled_dies(void)
 	end();
 }
 
-CASES(CASE(settings), CASE(weights), CASE(no_controller), CASE(quota), CASE(throttled_dies))
+CASES(CASE(settings), CASE(weights_by_nice), CASE(idle_group), CASE(burst_settings), CASE(bursts), CASE(nice_time), CASE(weights), CASE(no_controller), CASE(quota), CASE(throttled_dies))
