@@ -187,7 +187,7 @@ static void settle(void)
 
 static void run(const struct row *r)
 {
-	int times = r->large ? 1 : brief ? PROCESSES_BRIEF : r->n >= 64 ? PROCESSES_BIG : PROCESSES;
+	int times = r->large ? 1 : r->n >= 64 ? PROCESSES_BIG : brief ? PROCESSES_BRIEF : PROCESSES;
 	double sum = 0, value[PROCESSES];
 	if (brief)
 		settle();
