@@ -202,6 +202,13 @@ long lease_set(struct file *f, int fd, int type);
 /* f is gone. */
 void leases_remove_file(struct file *f);
 
+/* --- acl.c: system.posix_acl_* ------------------------------------------------------------------------------------------------------------ */
+bool acl_is_name(const char *name);
+/* -ENODATA or -EOPNOTSUPP. */
+int acl_get(const struct inode *i);
+/* size 0: removes it. 0 or -errno. => inode lock */
+int acl_set(const struct path *p, const char *name, const void *value, size_t size);
+
 /* --- dnotify.c ---------------------------------------------------------------------------------------------------------------------------- */
 /* F_NOTIFY: 0, -EINVAL, -ENOTDIR, -ENOMEM. */
 long dnotify_set(struct file *f, int fd, u32 arg);

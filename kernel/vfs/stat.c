@@ -101,7 +101,8 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	if (err)
 		return err;
 	memset(&x, 0, sizeof(x));
-	x.stx_mask = STATX_BASIC_STATS | STATX_BTIME | (mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
+	bool btime = (mask & STATX_BTIME) && i->sb->has_btime;
+	x.stx_mask = STATX_BASIC_STATS | (btime ? STATX_BTIME : 0) | (mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
 	x.stx_blksize = PAGE_SIZE;
 	x.stx_nlink = i->nlink;
 	x.stx_uid = my_uid(i->uid);
@@ -111,7 +112,7 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	x.stx_size = i->size;
 	x.stx_blocks = i->blocks;
 	x.stx_atime = to_statx_time(i->atime);
-	x.stx_btime = to_statx_time(i->btime);
+	x.stx_btime = to_statx_time(btime ? i->btime : 0);
 	x.stx_ctime = to_statx_time(i->ctime);
 	x.stx_mtime = to_statx_time(i->mtime);
 	x.stx_rdev_major = MAJOR(i->rdev);

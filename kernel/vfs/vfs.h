@@ -174,6 +174,8 @@ struct super {
 	u32 flags;                /* MS_RDONLY | MS_NOEXEC | MS_NODEV ... that hold for every mount; mount lock to write */
 	bool no_dcache;           /* constant: names are forgotten as soon as nobody uses them (procfs) */
 	bool fixed_names;         /* constant: a name that is not there is no place for a new one: ENOENT, even to who would create it (procfs) */
+	bool has_btime; /* constant: inodes know when they were made */
+	bool has_acls; /* constant: system.posix_acl_* mean something */
 	bool nameless;            /* constant: its files show their own dentry's name, not a path (pipes, namespaces) */
 };
 /* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1, owned by current's user namespace. 0 or -ENOMEM. */

@@ -102,11 +102,12 @@ static long do_set(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size, u6
 	if (!err && caps && size && !caps_valid(value, size))
 		err = -EINVAL;
 	if (!err) {
+		bool acl = acl_is_name(name);
 		mutex_lock(&i->lock);
-		err = may_xattr(&t->path, name, MAY_WRITE);
+		err = acl ? acl_set(&t->path, name, value, size) : may_xattr(&t->path, name, MAY_WRITE);
 		if (!err && caps)
 			i->has_caps = true;
-		if (!err)
+		if (!err && !acl)
 			err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, (int)flags) : -EOPNOTSUPP;
 		mutex_unlock(&i->lock);
 		if (!err)
@@ -128,7 +129,7 @@ static long do_get(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size)
 	if (size && !value)
 		return -ENOMEM;
 	mutex_lock(&i->lock);
-	n = may_xattr(&t->path, name, MAY_READ);
+	n = acl_is_name(name) ? acl_get(i) : may_xattr(&t->path, name, MAY_READ);
 	if (!n)
 		n = i->ops && i->ops->getxattr ? i->ops->getxattr(i, name, value, size) : -EOPNOTSUPP;
 	mutex_unlock(&i->lock);
@@ -161,9 +162,10 @@ static long do_remove(struct target *t, uaddr_t uname)
 	int err = name_from_user(uname, name);
 	if (err)
 		return err;
+	bool acl = acl_is_name(name);
 	mutex_lock(&i->lock);
-	err = may_xattr(&t->path, name, MAY_WRITE);
-	if (!err)
+	err = acl ? acl_set(&t->path, name, NULL, 0) : may_xattr(&t->path, name, MAY_WRITE);
+	if (!err && !acl)
 		err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -EOPNOTSUPP;
 	mutex_unlock(&i->lock);
 	if (!err)
