@@ -80,6 +80,12 @@ static int parse_option(const char *key, const char *value, struct options *o)
 	return 0;
 }
 
+static int check_option(const char *key, const char *value)
+{
+	struct options o;
+	return parse_option(key, value, &o);
+}
+
 static int parse_options(const char *data, struct options *o)
 {
 	char *copy = kstrdup(data ? data : ""), *next;
@@ -175,9 +181,8 @@ static int proc_mount(const struct fs_type *t, const char *source, const char *d
 	return 0;
 }
 static struct user_namespace *proc_mount_owner(void) { return current_pid_ns()->common.owner; }
-static struct fs_type proc_type = {
-	.name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount, .owner = proc_mount_owner
-};
+static struct fs_type proc_type = { .name = "proc", .nodev = true, .userns = true, .revealing = true, .mount = proc_mount, .check_option = check_option,
+	.owner = proc_mount_owner };
 
 void procfs_init(void)
 {

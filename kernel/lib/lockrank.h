@@ -10,6 +10,7 @@ enum lock_rank {
 	RANK_EXEC_GUARD = 1, /* signal->cred_guard: one execve or ptrace attach at a time */
 	RANK_FILE_POS, /* file->pos_lock: shared offset; what a read op takes comes after it */
 	RANK_EPOLL_TREE, /* epoll instance: its set of watched files */
+	RANK_MOUNT_CONFIG, /* a configuration that fsopen made */
 	RANK_MOUNT, /* mount table */
 	RANK_RENAME, /* cross-directory renames */
 	RANK_INODE, /* inode->lock; parent directory before child through mutex_lock_nested */

@@ -69,6 +69,22 @@ int mount_want_write(const struct mount *m);
 /* Flags of mount and superblock together. */
 static inline u32 mount_flags(const struct mount *m) { return READ_ONCE(m->flags) | READ_ONCE(m->sb->flags); }
 struct fs_type *filesystem_find(const char *name);
+/* May current mount file systems of this type? */
+bool may_mount_type(const struct fs_type *t);
+/* A mount of sb at the directory that its type shows first. 0, -ENOMEM ... */
+int mount_create_at_root(struct super *sb, const char *source, u32 flags, struct mount **out);
+/* MOUNT_ATTR_* as MS_*: 0 or -EINVAL. */
+int mount_attr_to_flags(u32 attr, u32 *ms);
+/* A descriptor (O_PATH) of the tree m, which is in no namespace, and whose reference it takes over. The number or -errno. */
+long mount_detached_fd(struct mount *m, bool cloexec);
+/* => mount_lock, all five. A copy of what is mounted at `old` / old moves to target / may m go there, as far as what it holds is concerned? 0 or -errno */
+int mount_copy_for_bind(const struct path *old, bool recurse, struct mount **out);
+int mount_move(const struct path *old, const struct path *target);
+int mount_may_move(struct mount *m, struct mount *to);
+/* Do the new flags leave alone what is locked? */
+bool mount_keeps_locked(const struct mount *m, u32 f);
+/* New options, and MS_RDONLY of f. 0, -EPERM, -EBUSY, -EINVAL */
+int super_reconfigure(struct super *sb, u32 f, const char *data);
 /* The parsed part of mount(2), on resolved paths. */
 int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data);
 /* The mount table; the root of all: `sb` (whose reference is taken over) mounted over an empty directory. 0 or -ENOMEM. */

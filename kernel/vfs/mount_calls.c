@@ -29,7 +29,7 @@ static inline bool is_ours(const struct mount *m) { return m->ns == current_mnt_
 
 /* --- new mounts ------------------------------------------------------------------------------------------------------------------------- */
 
-static bool may_mount_type(const struct fs_type *t)
+bool may_mount_type(const struct fs_type *t)
 {
 	if (!t->userns)
 		return capable(CAP_SYS_ADMIN);
@@ -45,7 +45,7 @@ static int put_on(struct mount *m, const struct path *target)
 	return S_ISLNK(m->root->inode->mode) ? -EINVAL : mount_graft(m, target, false);
 }
 
-static int create_at_root(struct super *sb, const char *source, u32 flags, struct mount **out)
+int mount_create_at_root(struct super *sb, const char *source, u32 flags, struct mount **out)
 {
 	struct dentry *root;
 	if (likely(!sb->type->root))
@@ -74,7 +74,7 @@ int mount_new(const char *source, const struct path *target, const char *type, u
 	if (mount_too_revealing(sb, &flags, &locked))
 		err = -EPERM;
 	if (!err)
-		err = create_at_root(sb, source, flags, &m);
+		err = mount_create_at_root(sb, source, flags, &m);
 	super_put(sb);
 	if (err)
 		return err;
@@ -112,8 +112,7 @@ static bool covers_with_locked(const struct path *p)
 	return false;
 }
 
-/* => mount_lock */
-static int copy_for_bind(const struct path *old, bool recurse, struct mount **out)
+int mount_copy_for_bind(const struct path *old, bool recurse, struct mount **out)
 {
 	if (old->mnt->unbindable)
 		return -EINVAL;
@@ -147,7 +146,7 @@ static int do_bind(const char *source, const struct path *target, bool recurse)
 	if (err)
 		return err;
 	mounts_lock();
-	err = makes_a_loop(old.dentry) || !is_ours(target->mnt) ? -EINVAL : copy_for_bind(&old, recurse, &m);
+	err = makes_a_loop(old.dentry) || !is_ours(target->mnt) ? -EINVAL : mount_copy_for_bind(&old, recurse, &m);
 	if (!err) {
 		err = mount_graft(m, target, false);
 		if (err)
@@ -171,8 +170,21 @@ static bool holds(struct mount *top, bool (*has)(const struct mount *m))
 static bool has_unbindable(const struct mount *m) { return m->unbindable; }
 static bool has_loop(const struct mount *m) { return makes_a_loop(m->root); }
 
-/* => mount_lock */
-static int move_locked(const struct path *old, const struct path *target)
+int mount_may_move(struct mount *m, struct mount *to)
+{
+	if (to->shared && holds(m, has_unbindable))
+		return -EINVAL;
+	if (holds(m, has_loop))
+		return -ELOOP;
+	for (struct mount *up = to;; up = up->parent) {
+		if (up == m)
+			return -ELOOP;
+		if (!mount_has_parent(up))
+			return 0;
+	}
+}
+
+int mount_move(const struct path *old, const struct path *target)
 {
 	struct mount *m = old->mnt;
 	struct path p = *target;
@@ -180,17 +192,8 @@ static int move_locked(const struct path *old, const struct path *target)
 		return -EINVAL;
 	if (S_ISDIR(old->dentry->inode->mode) != S_ISDIR(p.dentry->inode->mode) || m->parent->shared)
 		return -EINVAL;
-	if (p.mnt->shared && holds(m, has_unbindable))
-		return -EINVAL;
-	if (holds(m, has_loop))
-		return -ELOOP;
-	for (struct mount *up = p.mnt;; up = up->parent) {
-		if (up == m)
-			return -ELOOP;
-		if (!mount_has_parent(up))
-			break;
-	}
-	return mount_graft(m, &p, true);
+	int err = mount_may_move(m, p.mnt);
+	return err ? err : mount_graft(m, &p, true);
 }
 
 static int do_move(const char *source, const struct path *target)
@@ -202,7 +205,7 @@ static int do_move(const char *source, const struct path *target)
 	if (err)
 		return err;
 	mounts_lock();
-	err = move_locked(&old, target);
+	err = mount_move(&old, target);
 	mounts_unlock();
 	path_put(&old);
 	return err;
@@ -210,15 +213,14 @@ static int do_move(const char *source, const struct path *target)
 
 /* --- flags and types ---------------------------------------------------------------------------------------------------------------------- */
 
-/* => mount_lock. Do the new flags leave alone what is locked? */
-static bool keeps_locked_flags(const struct mount *m, u32 f)
+bool mount_keeps_locked(const struct mount *m, u32 f)
 {
 	if (m->locked_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) & ~f)
 		return false;
 	return !(m->locked_flags & MS_RELATIME) || !((m->flags ^ f) & ATIME_KEPT);
 }
 
-static int reconfigure_super(struct super *sb, u32 f, const char *data)
+int super_reconfigure(struct super *sb, u32 f, const char *data)
 {
 	if (!ns_capable(sb->user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
@@ -237,10 +239,10 @@ static int remount_locked(struct mount *m, u64 flags, const char *data)
 	int err = 0;
 	if (!(flags & ATIME_MASK))
 		f = (f & ~(u32)ATIME_MASK) | (m->flags & ATIME_MASK);
-	if (!keeps_locked_flags(m, f))
+	if (!mount_keeps_locked(m, f))
 		return -EPERM;
 	if (!(flags & MS_BIND))
-		err = reconfigure_super(m->sb, f, data);
+		err = super_reconfigure(m->sb, f, data);
 	else if ((f & MS_RDONLY) && !(m->flags & MS_RDONLY) && atomic_read(&m->writers))
 		err = -EBUSY;
 	if (!err)

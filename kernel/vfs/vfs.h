@@ -154,6 +154,8 @@ struct fs_type {
 	bool revealing; /* ... only if a mount of it that hides nothing is in sight already */
 	/* Makes (or shares) a superblock with sb->root set. `data` = mount options text or NULL. */
 	int (*mount)(const struct fs_type *t, const char *source, const char *data, struct super **out);
+	/* Is this option one of the type's? value NULL: it has none. 0 or -EINVAL. NULL = known only when it is mounted. */
+	int (*check_option)(const char *key, const char *value);
 	/* The directory that a mount shows first, with a reference. NULL = the superblock's root. 0 or -errno */
 	int (*root)(struct super *sb, struct dentry **out);
 	/* Whose privilege a mount of it takes, with `userns`. NULL = current's user namespace. */
@@ -212,6 +214,7 @@ struct mount {
 	bool shared, unbindable;  /* mount lock: see mount.h */
 	bool locked;              /* mount lock: may not be taken off by itself */
 	bool leaving;             /* mount lock: on its way out */
+	bool detached;            /* mount lock: in no namespace yet; an open file has its reference */
 	u32 group;                /* mount lock: number of its peer group, 0 = none */
 	struct list_head peers;   /* mount lock: ring of the peer group */
 	struct mount *master;     /* mount lock: some member of the group it takes over from, or NULL */
