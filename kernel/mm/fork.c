@@ -9,6 +9,14 @@
 
 static atomic_t fork_ids; /* forks numbered so far */
 
+void mm_inherit_settings(struct mm *to, const struct mm *from)
+{
+	to->dump_filter = READ_ONCE(from->dump_filter);
+	to->thp_disabled = READ_ONCE(from->thp_disabled);
+	u8 mdwe = READ_ONCE(from->mdwe);
+	to->mdwe = mdwe & MDWE_NO_INHERIT ? 0 : mdwe;
+}
+
 /* Copies what the literature calls the layout fields. */
 static void copy_layout(struct mm *child, const struct mm *old)
 {
@@ -27,7 +35,7 @@ static void copy_layout(struct mm *child, const struct mm *old)
 	child->env_end = old->env_end;
 	child->vdso = old->vdso;
 	child->dumpable = old->dumpable;
-	child->dump_filter = old->dump_filter;
+	mm_inherit_settings(child, old);
 	child->total_pages = old->total_pages;
 	memcpy(child->auxv, old->auxv, sizeof(child->auxv));
 	child->membarrier = old->membarrier;

@@ -14,6 +14,9 @@
 
 struct file; /* vfs; mm only passes it on */
 
+/* prctl(PR_SET_MDWE) */
+enum { MDWE_REFUSE_EXEC_GAIN = 1, MDWE_NO_INHERIT = 2 };
+
 struct mm {
 	paddr_t root;               /* constant */
 	u64 root_used[4];           /* pt_lock: bit n = root entry n is present (user half) */
@@ -40,6 +43,8 @@ struct mm {
 	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
 	u32 dump_filter;            /* a: /proc/PID/coredump_filter; inherited by fork, kept over exec */
+	bool thp_disabled; /* a: PR_SET_THP_DISABLE, which is so for everybody here; inherited and kept likewise */
+	u8 mdwe; /* a: PR_MDWE_*: nothing becomes executable that could be written; inherited and kept likewise */
 	u32 membarrier;             /* a: registrations, as MEMBARRIER_CMD_REGISTER_* bits; inherited by fork */
 	struct list_head all;       /* all_mms_lock: list of every mm */
 	void *shm;                  /* mmap_lock: the System V segments mapped here (ipc/shm_map.c), NULL = none */
@@ -136,6 +141,8 @@ bool mm_next_vma(struct mm *mm, u64 addr, struct vma *out);
 struct mm_usage { u64 rss, pss, pss_anon, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon; };
 /* Adds [start, end) to *u. */
 void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u);
+/* What a process tells its children and its next program about its memory: dump_filter, thp_disabled, mdwe. */
+void mm_inherit_settings(struct mm *to, const struct mm *from);
 /* Page tables below the root, shared ones as well. */
 u64 mm_table_pages(struct mm *mm);
 /* The words of /proc/PID/pagemap for n pages from addr. frames: with physical page numbers. */

@@ -163,8 +163,10 @@ int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out)
 	if (err)
 		return err;
 	u64 flags = request_flags(mm, r), addr = 0;
-	if ((flags & VM_LOCKED) && !hook_capable(14 /* CAP_IPC_LOCK */) &&
-	    mm->locked_pages + (len >> PAGE_SHIFT) > rlimit_cur(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+	if (unlikely(mm->mdwe) && (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
+		err = -EACCES;
+	else if ((flags & VM_LOCKED) && !hook_capable(14 /* CAP_IPC_LOCK */) &&
+			 mm->locked_pages + (len >> PAGE_SHIFT) > rlimit_cur(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
 		err = -EAGAIN;
 	else
 		err = map_locked(mm, r, len, flags, &addr);

@@ -14,6 +14,9 @@ static int check_range(struct mm *mm, u64 start, u64 end, u64 flags, u64 *end_ok
 		const struct vma *v = vma_find(&mm->map, *end_ok);
 		if (!v || v->start > *end_ok)
 			return -ENOMEM;
+		/* PR_SET_MDWE: what is or was to be written does not become executable. */
+		if (unlikely(mm->mdwe) && (flags & VM_EXEC) && ((flags & VM_WRITE) || !(v->flags & VM_EXEC)))
+			return -EACCES;
 		if (flags & ~(v->flags >> 4) & (VM_READ | VM_WRITE | VM_EXEC))
 			return -EACCES;
 		*end_ok = v->end;

@@ -172,7 +172,7 @@ static void switch_mm(struct exec *e)
 	u64 f;
 	exec_mm_release(t);
 	if (old) {
-		e->mm->dump_filter = old->dump_filter;
+		mm_inherit_settings(e->mm, old);
 		/* A walk over the tables: not for a vfork parent's memory, which lives on and is sampled at its own end. */
 		if (atomic_read(&old->users) == 1)
 			mm_sample_hiwater(old);

@@ -322,6 +322,33 @@ static long set_dumpable(u64 v)
 	return 0;
 }
 
+/* Linux 6.3's, which older headers lack. */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+
+/* There are no huge pages that could be given up: what is asked for is so, and remembered for who asks. */
+static long set_thp_disable(u64 on, u64 a3, u64 a4, u64 a5)
+{
+	if (a3 || a4 || a5)
+		return -EINVAL;
+	WRITE_ONCE(current->mm->thp_disabled, on != 0);
+	return 0;
+}
+
+static long set_mdwe(u64 bits, u64 a3, u64 a4, u64 a5)
+{
+	struct mm *mm = current->mm;
+	if (a3 || a4 || a5 || (bits & ~(u64)(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT)) || bits == MDWE_NO_INHERIT)
+		return -EINVAL;
+	/* Once said it stays. */
+	if (mm->mdwe && mm->mdwe != bits)
+		return -EPERM;
+	WRITE_ONCE(mm->mdwe, (u8)bits);
+	return 0;
+}
+
 long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	switch ((int)option) {
@@ -341,6 +368,14 @@ long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return set_timer_slack(a2);
 	case PR_GET_TIMERSLACK:
 		return (long)min(current->timer_slack_ns, (u64)INT64_MAX);
+	case PR_SET_THP_DISABLE:
+		return set_thp_disable(a2, a3, a4, a5);
+	case PR_GET_THP_DISABLE:
+		return a2 || a3 || a4 || a5 ? -EINVAL : current->mm->thp_disabled;
+	case PR_SET_MDWE:
+		return set_mdwe(a2, a3, a4, a5);
+	case PR_GET_MDWE:
+		return a2 || a3 || a4 || a5 ? -EINVAL : current->mm->mdwe;
 	case PR_SET_CHILD_SUBREAPER:
 		return set_subreaper(a2 != 0);
 	case PR_GET_CHILD_SUBREAPER:
