@@ -34,10 +34,12 @@ END {
 		groups[g] = 1
 		if (c in here) h[g, here[c]]++
 		if (c in there) t[g, there[c]]++
-		if (with_peer == "no" ? here[c] == "fail" : there[c] == "pass" && here[c] != "pass") worse[++n] = c
-		passes += there[c] == "pass"
-		both += there[c] == "pass" && here[c] == "pass"
-		if (with_peer != "no" && here[c] == "pass" && there[c] != "pass") better++
+		mine = c in here ? here[c] : "missing"
+		linux = c in there ? there[c] : "missing"
+		if (with_peer == "no" ? mine == "fail" : linux == "pass" && mine != "pass") worse[++n] = c
+		passes += linux == "pass"
+		both += linux == "pass" && mine == "pass"
+		if (with_peer != "no" && mine == "pass" && linux != "pass") better++
 	}
 	printf "%-36s %20s   %20s\n%-36s %6s %6s %6s   %6s %6s %6s\n", "", "Pando", "Linux", "", "pass", "fail", "skip", "pass", "fail", "skip"
 	sorted = "LC_ALL=C sort"

@@ -15,7 +15,7 @@ for t in ${*:-run-[a-z]*}; do
 	t=${t#run-}
 	case $t in all | minimal | gprof | *~ | *.orig) continue ;; esac
 	echo "== $t" >>/out/bash.log
-	timeout -k 10 "${SUITE_SECONDS:-120}" setpriv --reuid nobody --regid nogroup --clear-groups python3 /suite/at_terminal.py sh -c "sh ./run-$t >$said 2>&1"
+	timeout -k 10 "${SUITE_SECONDS:-300}" setpriv --reuid nobody --regid nogroup --clear-groups python3 /suite/at_terminal.py sh -c "sh ./run-$t >$said 2>&1"
 	status=$?
 	rm -f "$BASH_TSTOUT"
 	cat "$said" >>/out/bash.log

@@ -37,7 +37,7 @@ one() { # TEST LOG OUTPUT
 	esac
 	echo "== $1" >>"$2"
 	# shellcheck disable=SC2086
-	timeout -k 10 "${SUITE_SECONDS:-180}" $perl $switches "$file" >"$3" 2>>"$2" </dev/null
+	timeout -k 10 "${SUITE_SECONDS:-300}" $perl $switches "$file" >"$3" 2>>"$2" </dev/null
 	status=$?
 	[ $status = 0 ] || echo "status $status" >>"$2"
 	grep -av '^ok ' "$3" >>"$2"
