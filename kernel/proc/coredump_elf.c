@@ -1,7 +1,8 @@
 /*
  * The contents of a core: core_write_elf(). An ELF file of type CORE: header, program headers, one note segment, then the memory, each mapping a LOAD segment
  * that holds as much of it as /proc/PID/coredump_filter asks for. Notes: of the thread that died its registers, what process it was, the siginfo, the
- * auxiliary vector and the mapped files; then the FPU's state; then registers and FPU of each other thread.
+ * auxiliary vector and the mapped files; then the FPU's state; then registers and FPU of each other thread;
+ * last, where the parts of the FPU's state lie.
  *
  * The other threads are parked, so registers and the list of threads hold still; another process that shares the memory may change the mappings meanwhile:
  * the list of them is taken once, and what is gone by then is left out as a hole.
@@ -78,7 +79,7 @@ static u64 dump_size(struct mm *mm, const struct vma *v)
 	u32 filter = READ_ONCE(mm->dump_filter);
 	u64 all = v->end - v->start;
 	if (v->special)
-		return v->start == mm->vdso ? all : 0;
+		return all;
 	if (v->flags & VM_DONTDUMP)
 		return 0;
 	if (v->flags & VM_SHARED) {
@@ -257,6 +258,25 @@ static void add_files(struct core_image *c)
 	kfree(path);
 }
 
+/* Linux 6.12's, which older headers lack: where the parts of NT_X86_XSTATE lie. */
+#ifndef NT_X86_XSAVE_LAYOUT
+#define NT_X86_XSAVE_LAYOUT 0x205
+#endif
+static void add_fpu_layout(struct core_image *c)
+{
+	struct {
+		u32 type, size, offset, flags;
+	} part[63];
+	u32 n = 0;
+	for (u32 i = 2; i < 63; i++) {
+		part[n].type = i;
+		if (arch_fpu_component(i, &part[n].size, &part[n].offset, &part[n].flags))
+			n++;
+	}
+	if (n)
+		add_note(c, "LINUX", NT_X86_XSAVE_LAYOUT, part, n * sizeof(part[0]));
+}
+
 static void add_notes(struct core_image *c, struct core_dump *d)
 {
 	u8 info[128];
@@ -271,6 +291,7 @@ static void add_notes(struct core_image *c, struct core_dump *d)
 		add_status(c, o->task, d->sig);
 		add_fpu(c, o->task);
 	}
+	add_fpu_layout(c);
 }
 
 /* --- the file ------------------------------------------------------------------------------------------------------------------------------ */

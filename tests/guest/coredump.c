@@ -4,9 +4,11 @@ static int helper(int argc, char **argv);
 #include "check.h"
 #include <elf.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/procfs.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 
 #define PATTERN "/proc/sys/kernel/core_pattern"
 static volatile char marker[] = "pando core marker: find me in the dump";
@@ -123,6 +125,12 @@ static void a_core_file(void)
 	CHECK(last->p_offset + last->p_filesz <= core_size && last->p_offset % 4096 == 0);
 }
 
+static int is_6_12(void)
+{
+	struct utsname u;
+	CHECK(uname(&u) == 0);
+	return !strncmp(u.release, "6.12.", 5);
+}
 static void the_notes(void)
 {
 	unsigned size, type;
@@ -157,8 +165,19 @@ static void the_notes(void)
 	exe[n] = 0;
 	CHECK(!strcmp((char *)(files + 2 + files[0] * 3), exe));
 	CHECK(note(NT_PRFPREG, 0, &size, NULL) && size == 512);
-	if (note(NT_X86_XSTATE, 0, &size, NULL))
-		CHECK(size >= 576);
+	unsigned xsize = 0, n_parts;
+	if (note(NT_X86_XSTATE, 0, &xsize, NULL))
+		CHECK(xsize >= 576);
+	/* The parts of that, one after the other, behind all other notes. */
+	const struct {
+		unsigned type, size, offset, flags;
+	} *part = note(0x205 /* NT_X86_XSAVE_LAYOUT */, 0, &n_parts, NULL);
+	if (is_6_12())
+		CHECK(xsize <= 576 || part);
+	for (unsigned i = 0; part && i < n_parts / sizeof(*part); i++)
+		CHECK(part[i].type >= 2 && part[i].size && part[i].offset >= 576 && part[i].offset + part[i].size <= xsize);
+	/* The kernel's own code and data are in it. */
+	CHECK(at((void *)getauxval(AT_SYSINFO_EHDR)) && !memcmp(at((void *)getauxval(AT_SYSINFO_EHDR)), ELFMAG, SELFMAG));
 }
 
 static void registers_of_a_fault(void)

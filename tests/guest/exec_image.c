@@ -2,6 +2,7 @@
  * hold at their first instruction. */
 #include "check.h"
 #include <elf.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -507,6 +508,36 @@ static void interpreters(void)
 	CHECK(chmod("interp", 0644) == 0 && refused() == EACCES);
 }
 
+static void mounts_without_execution(void)
+{
+	if (geteuid())
+		check_skip("needs root");
+	CHECK(EXITED(IN_CHILD({
+		if (unshare(CLONE_NEWNS) < 0)
+			check_skip("no mount namespaces");
+		CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		CHECK(mkdir("m", 0755) == 0 && mount("t", "m", "tmpfs", MS_NOEXEC, NULL) == 0);
+		begin(ET_DYN, 0);
+		put("m/prog");
+		CHECK_ERR(execve("m/prog", args, env), EACCES);
+		/* Nor as an interpreter of either kind. */
+		begin(ET_DYN, 0);
+		add_interp("m/prog");
+		CHECK(refused() == EACCES);
+		write_file("script", "#!m/prog\n", 9, 0755);
+		CHECK_ERR(execve("./script", args, env), EACCES);
+		write_file("m/script", "#!/bin/sh\n", 10, 0755);
+		CHECK_ERR(execve("m/script", args, env), EACCES);
+		CHECK(mount(NULL, "m", NULL, MS_REMOUNT, NULL) == 0);
+		end(start("m/prog"));
+		CHECK(umount("m") == 0);
+	}),
+		0));
+	if (is_6_12()) /* AT_EXECVE_CHECK came later */
+		CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "/proc/self/exe", args, env, 0x10000), EINVAL);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "", args, env, AT_EMPTY_PATH), EACCES);
+}
+
 static void segments_that_kill(void)
 {
 	begin(ET_EXEC, 0x10000000);
@@ -693,5 +724,5 @@ static void scripts_by_descriptor(void)
 
 CASES(CASE(registers_at_entry), CASE(stack_from_top_to_bottom), CASE(ids_of_the_own_user_namespace), CASE(layout_without_chance),
 	CASE(alignment_of_the_image), CASE(layout_by_chance), CASE(randomize_va_space), CASE(personality_bits), CASE(headers), CASE(interpreters),
-	CASE(segments_that_kill), CASE(bytes_behind_the_file), CASE(executable_stacks), CASE(small_stacks), CASE(what_a_script_shows),
-	CASE(scripts_by_descriptor))
+	CASE(mounts_without_execution), CASE(segments_that_kill), CASE(bytes_behind_the_file), CASE(executable_stacks), CASE(small_stacks),
+	CASE(what_a_script_shows), CASE(scripts_by_descriptor))

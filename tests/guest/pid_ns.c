@@ -1,5 +1,6 @@
 /* pid namespaces: numbers at each level, the init of a namespace, signals across the border, its end. Needs root. */
 #include "check.h"
+#include <sys/resource.h>
 #include <linux/sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -141,6 +142,28 @@ static void init_ignores_signals_from_inside(void)
 		CHECK(kill(1, SIGTERM) == 0);
 	});
 	CHECK(EXITED(st, 0));
+}
+
+/* What the kernel forces upon it kills init like anybody: caught it is, else neither the default nor a mask helps. */
+static void init_dies_of_its_own_faults(void)
+{
+	for (int how = 0; how < 3; how++) {
+		pid_t p = newpid(0);
+		if (!p) {
+			struct rlimit none = { 0, 0 };
+			sigset_t s;
+			setrlimit(RLIMIT_CORE, &none);
+			sigemptyset(&s);
+			sigaddset(&s, SIGSEGV);
+			if (how == 1)
+				sigprocmask(SIG_BLOCK, &s, NULL);
+			if (how == 2)
+				signal(SIGSEGV, SIG_IGN);
+			*(volatile int *)16 = 1;
+			_exit(9);
+		}
+		CHECK(KILLED(reap(p), SIGSEGV));
+	}
 }
 
 static void init_takes_kill_from_outside_only(void)
@@ -411,7 +434,7 @@ static void pidfd_to_the_outside_cannot_signal(void)
 }
 
 CASES(CASE(numbers_start_at_1), CASE(parent_sees_another_number), CASE(nested), CASE(depth), CASE(init_ignores_signals_from_inside),
-	CASE(init_takes_kill_from_outside_only), CASE(init_death_kills_all), CASE(orphans_go_to_the_namespace_init), CASE(unshare_moves_children),
-	CASE(a_zombie_with_a_parent_outside_holds_up_init), CASE(set_tid_per_level), CASE(sigchld_pid_is_the_parents_view), CASE(kill_all_stays_inside),
-	CASE(reboot_ends_the_namespace), CASE(proc_mount_shows_the_namespace), CASE(needs_privilege), CASE(clone_parent_is_not_for_inits),
-	CASE(pidfd_to_the_outside_cannot_signal))
+	CASE(init_dies_of_its_own_faults), CASE(init_takes_kill_from_outside_only), CASE(init_death_kills_all), CASE(orphans_go_to_the_namespace_init),
+	CASE(unshare_moves_children), CASE(a_zombie_with_a_parent_outside_holds_up_init), CASE(set_tid_per_level), CASE(sigchld_pid_is_the_parents_view),
+	CASE(kill_all_stays_inside), CASE(reboot_ends_the_namespace), CASE(proc_mount_shows_the_namespace), CASE(needs_privilege),
+	CASE(clone_parent_is_not_for_inits), CASE(pidfd_to_the_outside_cannot_signal))

@@ -57,6 +57,8 @@ void arch_fpu_reset(void);
 u32 arch_mxcsr_mask(void);
 /* Features in XCR0, for the frame's xstate_bv and magic words. */
 u64 arch_fpu_features(void);
+/* Where component nr (2 and above) lies in the area; flags: as CPUID tells them. false: it is not in use. */
+bool arch_fpu_component(u32 nr, u32 *size, u32 *offset, u32 *flags);
 
 /* --- user memory (mm/uaccess.h wraps these) ------------------------------------------------------------------------------------------- */
 /* Return the bytes NOT copied (0 = all). May fault and sleep. They do not check the range. */

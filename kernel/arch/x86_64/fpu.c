@@ -47,6 +47,17 @@ size_t arch_fpu_size(void) { return area_size; }
 u32 arch_mxcsr_mask(void) { return mxcsr_mask; }
 u64 arch_fpu_features(void) { return xcr0 ? xcr0 : 3; }
 
+bool arch_fpu_component(u32 nr, u32 *size, u32 *offset, u32 *flags)
+{
+	if (nr < 2 || nr > 62 || !(xcr0 & BIT(nr)))
+		return false;
+	struct cpuid l = cpuid(0xd, nr);
+	*size = l.a;
+	*offset = l.b;
+	*flags = l.c;
+	return true;
+}
+
 void arch_fpu_init(struct fpu_state *f)
 {
 	u8 *b = (u8 *)f;
