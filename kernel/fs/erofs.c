@@ -117,21 +117,6 @@ static bool reclaim_any(u64 pages)
 
 /* --- data ------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Pages behind the first one of what was read go into the cache as well. */
-static void keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
-{
-	for (u32 off = PAGE_SIZE; off < n; off += PAGE_SIZE) {
-		struct page *p = alloc_page(PAGE_CACHE);
-		if (!p)
-			return;
-		u32 part = min((u32)PAGE_SIZE, n - off);
-		memcpy(page_virt(p), data + off, part);
-		memset((u8 *)page_virt(p) + part, 0, PAGE_SIZE - part);
-		if (as_add_filled(as, index + off / PAGE_SIZE, p, cuts))
-			page_put(p);
-	}
-}
-
 /* Reads n bytes at `at`, the first page of them into page, as many more as there is a buffer for into the cache. */
 static int fill_run(struct erofs_mount *m, struct address_space *as, u32 cuts, struct page *page, u64 index, u64 at, u32 n)
 {
@@ -146,7 +131,7 @@ static int fill_run(struct erofs_mount *m, struct address_space *as, u32 cuts, s
 	int err = m->dev->read(m->dev, at, buf, room);
 	if (!err) {
 		memcpy(page_virt(page), buf, PAGE_SIZE);
-		keep_ahead(as, cuts, index, buf, n);
+		as_keep_ahead(as, cuts, index, buf, n);
 	}
 	kfree(buf);
 	return err;
@@ -167,7 +152,7 @@ static int fill_unzipped(struct erofs_mount *m, struct erofs_file *f, u32 cuts, 
 	mutex_unlock(&m->zip_lock);
 	if (!err && buf) {
 		memcpy(page_virt(page), buf, PAGE_SIZE);
-		keep_ahead(&f->inode->data, cuts, index, buf, n);
+		as_keep_ahead(&f->inode->data, cuts, index, buf, n);
 	}
 	kfree(buf);
 	return err;

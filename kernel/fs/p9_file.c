@@ -218,21 +218,6 @@ static s64 file_op_llseek(struct file *f, s64 off, int whence)
 
 /* --- pages ------------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Puts what was read beyond the wanted page into the cache, as far as nothing is there yet. */
-static void keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
-{
-	for (u32 off = PAGE_SIZE; off < n; off += PAGE_SIZE) {
-		struct page *p = alloc_page(PAGE_CACHE);
-		if (!p)
-			return;
-		u32 part = min((u32)PAGE_SIZE, n - off);
-		memcpy(page_virt(p), data + off, part);
-		memset((u8 *)page_virt(p) + part, 0, PAGE_SIZE - part);
-		if (as_add_filled(as, index + off / PAGE_SIZE, p, cuts))
-			page_put(p);
-	}
-}
-
 static int p9_fill(struct address_space *as, struct page *page, u64 index)
 {
 	struct inode *i = as->owner;
@@ -247,7 +232,7 @@ static int p9_fill(struct address_space *as, struct page *page, u64 index)
 	int n = read_part(i, o, index << PAGE_SHIFT, buf, size);
 	if (n > 0) {
 		memcpy(page_virt(page), buf, min((u32)n, (u32)PAGE_SIZE));
-		keep_ahead(as, cuts, index, buf, (u32)n);
+		as_keep_ahead(as, cuts, index, buf, (u32)n);
 	}
 	kfree(buf);
 	return n < 0 ? n : 0;

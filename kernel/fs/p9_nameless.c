@@ -90,18 +90,7 @@ int p9_open_shared(struct inode *i, u32 flags, struct p9_open **out)
 int p9_nameless_setattr(struct inode *i, const struct inode_attr *a)
 {
 	struct p9_inode *p = p9_of(i);
-	if (a->valid & ATTR_MODE)
-		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | (a->mode & 07777));
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
-	if (a->valid & ATTR_CTIME)
-		i->ctime = a->ctime;
+	inode_take_attr(i, a);
 	if ((a->valid & ATTR_SIZE) && S_ISREG(i->mode)) {
 		WRITE_ONCE(p->valid, min(p->valid, a->size));
 		as_truncate(&i->data, a->size);

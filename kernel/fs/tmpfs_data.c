@@ -41,21 +41,9 @@ int tmpfs_setattr(struct inode *i, const struct inode_attr *a)
 		if (err)
 			return err;
 	}
-	if (a->valid & ATTR_MODE) {
-		if ((i->seals & 0x20) && ((i->mode ^ a->mode) & 0111)) /* F_SEAL_EXEC */
-			return -EPERM;
-		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | (a->mode & 07777));
-	}
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
-	if (a->valid & ATTR_CTIME)
-		i->ctime = a->ctime;
+	if ((a->valid & ATTR_MODE) && (i->seals & 0x20) && ((i->mode ^ a->mode) & 0111)) /* F_SEAL_EXEC */
+		return -EPERM;
+	inode_take_attr(i, a);
 	return 0;
 }
 

@@ -151,6 +151,20 @@ static int add_page(struct address_space *as, u64 index, struct page *page, cons
 int as_add_page(struct address_space *as, u64 index, struct page *page) { return add_page(as, index, page, NULL); }
 int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts) { return add_page(as, index, page, &cuts); }
 
+void as_keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
+{
+	for (u32 off = PAGE_SIZE; off < n; off += PAGE_SIZE) {
+		struct page *p = alloc_page(PAGE_CACHE);
+		if (!p)
+			return;
+		u32 part = min((u32)PAGE_SIZE, n - off);
+		memcpy(page_virt(p), data + off, part);
+		memset((u8 *)page_virt(p) + part, 0, PAGE_SIZE - part);
+		if (as_add_filled(as, index + off / PAGE_SIZE, p, cuts))
+			page_put(p);
+	}
+}
+
 /* What fill ops have read up to now must not enter the cache any more. => the size, and whatever fill ops go by, says so already */
 static void begin_cut(struct address_space *as)
 {

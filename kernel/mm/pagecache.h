@@ -45,6 +45,8 @@ int as_add_page(struct address_space *as, u64 index, struct page *page);
 /* The same for a page of data that come from below (fill ops), which takes time: -EAGAIN when something was cut off meanwhile, which the page may still show.
  * cuts: as_cuts() before the file's size was looked at. */
 int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts);
+/* A fill op that was asked for the page at index has read n bytes: what lies behind that page goes into the cache as well, as far as nothing is there. */
+void as_keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n);
 static inline u32 as_cuts(const struct address_space *as) { return __atomic_load_n(&as->cuts, __ATOMIC_ACQUIRE); }
 /* Shrinks to `size` bytes: unmaps from every process and frees the pages behind, zeroes the tail of the last page, sets as->size.
  * => the owner's inode lock is held; takes mmap locks. */

@@ -13,6 +13,22 @@
 #define UTIME_OMIT ((1L << 30) - 2L)
 #endif
 
+void inode_take_attr(struct inode *i, const struct inode_attr *a)
+{
+	if (a->valid & ATTR_MODE)
+		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | (a->mode & S_IALLUGO));
+	if (a->valid & ATTR_UID)
+		i->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		i->gid = a->gid;
+	if (a->valid & ATTR_ATIME)
+		i->atime = a->atime;
+	if (a->valid & ATTR_MTIME)
+		i->mtime = a->mtime;
+	if (a->valid & ATTR_CTIME)
+		i->ctime = a->ctime;
+}
+
 int inode_setattr(struct inode *i, struct inode_attr *a)
 {
 	if (!(a->valid & ATTR_CTIME)) {
@@ -23,17 +39,7 @@ int inode_setattr(struct inode *i, struct inode_attr *a)
 		return i->ops->setattr(i, a);
 	if (a->valid & ATTR_SIZE)
 		return -EPERM;
-	if (a->valid & ATTR_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
-	i->ctime = a->ctime;
+	inode_take_attr(i, a);
 	return 0;
 }
 

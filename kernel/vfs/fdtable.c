@@ -343,6 +343,28 @@ int fd_install_new(struct file *f, bool cloexec)
 	return fd;
 }
 
+int fd_install_pair(struct file *const f[2], bool cloexec, uaddr_t ufds)
+{
+	s32 fd[2];
+	int err = fd_reserve(0, cloexec, &fd[0]);
+	if (!err) {
+		err = fd_reserve(0, cloexec, &fd[1]);
+		if (!err) {
+			err = copy_to_user(ufds, fd, sizeof(fd));
+			if (!err) {
+				fd_install(fd[0], f[0]);
+				fd_install(fd[1], f[1]);
+				return 0;
+			}
+			fd_cancel(fd[1]);
+		}
+		fd_cancel(fd[0]);
+	}
+	file_put(f[0]);
+	file_put(f[1]);
+	return err;
+}
+
 int fd_close(int fd)
 {
 	struct fdtable *t = my_table();

@@ -141,6 +141,8 @@ void fd_install(int fd, struct file *f);
 void fd_cancel(int fd);
 /* reserve + install: returns fd, or -errno and drops the file's reference. */
 int fd_install_new(struct file *f, bool cloexec);
+/* Both ends of something new under the two lowest numbers, which the program finds at ufds: 0, or -errno and both references are dropped. */
+int fd_install_pair(struct file *const f[2], bool cloexec, uaddr_t ufds);
 /* Puts f (whose reference it takes over) at this number, closing what is there: fd, or -EBADF (above the limit), -EMFILE, -ENOMEM, -EBUSY. */
 long fd_install_at(struct file *f, u32 fd, bool cloexec);
 int fd_close(int fd);

@@ -518,29 +518,10 @@ int pipe_create(struct file *out[2], u32 flags)
 long sys_pipe2(u64 ufds, u64 flags)
 {
 	struct file *f[2];
-	s32 fd[2];
 	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;
 	int err = pipe_create(f, (u32)flags);
-	if (err)
-		return err;
-	err = fd_reserve(0, flags & O_CLOEXEC, &fd[0]);
-	if (!err) {
-		err = fd_reserve(0, flags & O_CLOEXEC, &fd[1]);
-		if (!err) {
-			err = copy_to_user(ufds, fd, sizeof(fd));
-			if (!err) {
-				fd_install(fd[0], f[0]);
-				fd_install(fd[1], f[1]);
-				return 0;
-			}
-			fd_cancel(fd[1]);
-		}
-		fd_cancel(fd[0]);
-	}
-	file_put(f[0]);
-	file_put(f[1]);
-	return err;
+	return err ? err : fd_install_pair(f, flags & O_CLOEXEC, ufds);
 }
 
 long sys_pipe(u64 ufds) { return sys_pipe2(ufds, 0); }

@@ -119,31 +119,12 @@ static int pair_files(u8 kind, u32 flags, struct file *f[2])
 long sys_socketpair(u64 family, u64 type, u64 protocol, u64 ufds)
 {
 	struct file *f[2];
-	s32 fd[2];
 	u8 kind;
 	int err = check_kind(family, type, protocol, &kind);
 	if (err)
 		return err;
 	err = pair_files(kind, type & SOCK_NONBLOCK ? O_NONBLOCK : 0, f);
-	if (err)
-		return err;
-	err = fd_reserve(0, type & SOCK_CLOEXEC, &fd[0]);
-	if (!err) {
-		err = fd_reserve(0, type & SOCK_CLOEXEC, &fd[1]);
-		if (!err) {
-			err = copy_to_user(ufds, fd, sizeof(fd));
-			if (!err) {
-				fd_install(fd[0], f[0]);
-				fd_install(fd[1], f[1]);
-				return 0;
-			}
-			fd_cancel(fd[1]);
-		}
-		fd_cancel(fd[0]);
-	}
-	file_put(f[0]);
-	file_put(f[1]);
-	return err;
+	return err ? err : fd_install_pair(f, type & SOCK_CLOEXEC, ufds);
 }
 
 /* --- names and connections --------------------------------------------------------------------------------------------------------------- */

@@ -111,6 +111,8 @@ void inode_get(struct inode *i);
 /* A reference for who found i without one, under a lock that its eviction takes; false: it is on its way out. */
 bool inode_get_live(struct inode *i);
 void inode_put(struct inode *i);
+/* Takes over from a what a->valid names, but for the size: the end of most setattr ops. => inode lock */
+void inode_take_attr(struct inode *i, const struct inode_attr *a);
 /* A fresh inode with refs 1, current's fsuid/fsgid, times now. 0 or -ENOMEM. */
 int inode_create(struct super *sb, u32 mode, struct inode **out);
 /* For a new child of dir, not yet visible: the set-group-ID rules for directories (group and S_ISGID from dir). */
