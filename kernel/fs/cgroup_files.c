@@ -486,11 +486,26 @@ static int show_memory_current(struct text *t, struct cgroup *cg)
 	put_pages(t, m.usage);
 	return 0;
 }
-static int show_memory_peak(struct text *t, struct cgroup *cg)
+/* The group's own peak; for a file that was written to, the one since then. */
+static int show_memory_peak(struct text *t, struct cgroup_open *o)
 {
-	struct memcg m;
-	read_memory(cg, &m);
-	put_pages(t, m.peak);
+	struct memcg m = { 0 };
+	mutex_lock(&cgroup_mutex);
+	if (o->cg->memcg)
+		memcg_read(o->cg->memcg, &m);
+	put_pages(t, list_empty(&o->peak) ? m.peak : max(o->peak_pages, m.new_peak));
+	mutex_unlock(&cgroup_mutex);
+	return 0;
+}
+static int store_memory_peak(struct cgroup_open *o, char *s)
+{
+	struct cgroup_open *other;
+	u64 old, now = memcg_restart_peak(o->cg->memcg, &old);
+	list_for_each(other, &o->cg->peak_watchers, peak)
+		other->peak_pages = max(other->peak_pages, old);
+	if (list_empty(&o->peak))
+		list_add(&o->peak, &o->cg->peak_watchers);
+	o->peak_pages = now;
 	return 0;
 }
 static int show_memory_max(struct text *t, struct cgroup *cg)
@@ -522,20 +537,68 @@ static int store_memory_high(struct cgroup_open *o, char *s)
 	return err;
 }
 
-static void put_memory_events(struct text *t, const u64 n[CGM_COUNT])
+static int show_memory_min(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.min);
+	return 0;
+}
+static int store_memory_min(struct cgroup_open *o, char *s)
+{
+	u64 pages;
+	int err = parse_pages(s, &pages);
+	if (!err)
+		memcg_set_min(o->cg->memcg, pages);
+	return err;
+}
+static int show_memory_low(struct text *t, struct cgroup *cg)
+{
+	struct memcg m;
+	read_memory(cg, &m);
+	put_pages(t, m.low);
+	return 0;
+}
+static int store_memory_low(struct cgroup_open *o, char *s)
+{
+	u64 pages;
+	int err = parse_pages(s, &pages);
+	if (!err)
+		memcg_set_low(o->cg->memcg, pages);
+	return err;
+}
+
+/* "SIZE [swappiness=0..200]"; there is no swap to prefer. */
+static int store_memory_reclaim(struct cgroup_open *o, char *s)
+{
+	u64 pages, swappiness;
+	char *option = strchr(s, ' ');
+	if (option)
+		*option++ = 0;
+	int err = parse_pages(s, &pages);
+	if (!err && option && *option && (!str_starts(option, "swappiness=") || str_to_u64(option + 11, 0, &swappiness) || swappiness > 200))
+		err = -EINVAL;
+	return err ? err : cgroup_reclaim(o->cg, pages);
+}
+
+static void put_memory_events(struct text *t, const u64 n[CGM_COUNT], u64 low)
 {
 	static const char *const names[CGM_COUNT] = { "low", "high", "max", "oom", "oom_kill", "oom_group_kill" };
 	for (u32 i = 0; i < CGM_COUNT; i++)
-		put_u64(t, names[i], READ_ONCE(n[i]));
+		put_u64(t, names[i], READ_ONCE(n[i]) + (i == CGM_LOW ? low : 0));
 }
 static int show_memory_events(struct text *t, struct cgroup *cg)
 {
-	put_memory_events(t, cg->memory_events);
+	struct memcg m;
+	read_memory(cg, &m);
+	put_memory_events(t, cg->memory_events, cgroup_flags.memory_localevents ? m.low_hits_local : m.low_hits);
 	return 0;
 }
 static int show_memory_events_local(struct text *t, struct cgroup *cg)
 {
-	put_memory_events(t, cg->memory_events_local);
+	struct memcg m;
+	read_memory(cg, &m);
+	put_memory_events(t, cg->memory_events_local, m.low_hits_local);
 	return 0;
 }
 
@@ -595,7 +658,10 @@ const struct cgroup_file cgroup_files[] = {
 	CPU("max", show_cpu_max, store_cpu_max),
 	CPU("max.burst", show_cpu_burst, store_cpu_burst),
 	MEMORY("current", -1, show_memory_current, NULL),
-	MEMORY("peak", -1, show_memory_peak, NULL),
+	{ .name = "memory.peak", .flags = CGF_NOT_ON_ROOT, .controller = BIT(CGC_MEMORY), .event = -1, .show_as = show_memory_peak, .store = store_memory_peak },
+	MEMORY("min", -1, show_memory_min, store_memory_min),
+	MEMORY("low", -1, show_memory_low, store_memory_low),
+	{ .name = "memory.reclaim", .controller = BIT(CGC_MEMORY), .event = -1, .store = store_memory_reclaim, .unlocked = true },
 	MEMORY("high", -1, show_memory_high, store_memory_high),
 	{ .name = "memory.max", .flags = CGF_NOT_ON_ROOT, .controller = BIT(CGC_MEMORY), .event = -1, .show = show_memory_max, .store = store_memory_max,
 	  .unlocked = true },

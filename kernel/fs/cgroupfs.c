@@ -38,7 +38,7 @@ static const struct file_ops dir_fops, file_fops;
 static struct cgroup *cgroup_of(const struct inode *dir) { return dir->private; }
 static u32 index_of(const struct cgroup_file *f) { return (u32)(f - cgroup_files); }
 
-static u32 default_mode(const struct cgroup_file *f) { return (f->show ? 0444u : 0) | (f->store ? 0200u : 0); }
+static u32 default_mode(const struct cgroup_file *f) { return (f->show || f->show_as ? 0444u : 0) | (f->store ? 0200u : 0); }
 
 static bool is_there(const struct cgroup *cg, const struct cgroup_file *f)
 {
@@ -286,13 +286,11 @@ static int file_open_(struct inode *i, struct file *f)
 	const struct file_node *n = i->private;
 	if (!is_there(n->cg, n->file))
 		return -ENODEV;
-	/* Mode bits do not stop the superuser from asking for what the file cannot do. */
-	if ((file_readable(f) && !n->file->show) || (file_writable(f) && !n->file->store))
-		return -EACCES;
 	struct cgroup_open *o = kzalloc(sizeof(*o));
 	if (!o)
 		return -ENOMEM;
 	*o = (struct cgroup_open){ .file = n->file, .cg = n->cg, .ns = current_cgroup_ns(), .cred = f->cred };
+	list_init(&o->peak);
 	ns_get(&o->ns->common);
 	f->private = o;
 	return 0;
@@ -301,6 +299,11 @@ static int file_open_(struct inode *i, struct file *f)
 static void file_release_(struct file *f)
 {
 	struct cgroup_open *o = f->private;
+	if (!list_empty(&o->peak)) {
+		mutex_lock(&cgroup_mutex);
+		list_del(&o->peak);
+		mutex_unlock(&cgroup_mutex);
+	}
 	ns_put(&o->ns->common);
 	text_free(&o->text);
 	kfree(o);
@@ -309,13 +312,16 @@ static void file_release_(struct file *f)
 static ssize_t file_read_(struct file *f, struct iter *to, u64 *pos)
 {
 	struct cgroup_open *o = f->private;
+	/* Mode bits do not stop the superuser from asking for what the file cannot do. */
+	if (!o->file->show && !o->file->show_as)
+		return -EINVAL;
 	if (!*pos || !o->text.buf) {
 		if (!is_there(o->cg, o->file))
 			return -ENODEV;
 		text_free(&o->text);
 		if (o->file->event >= 0)
 			o->event = atomic_read(&o->cg->event[o->file->event]);
-		int err = o->file->show(&o->text, o->cg);
+		int err = o->file->show_as ? o->file->show_as(&o->text, o) : o->file->show(&o->text, o->cg);
 		if (err)
 			return err;
 	}
@@ -359,6 +365,8 @@ static ssize_t file_write_(struct file *f, struct iter *from, u64 *pos)
 		return -E2BIG;
 	if (delegated_away(o))
 		return -EPERM;
+	if (!o->file->store)
+		return -EINVAL;
 	char *buf = kmalloc(n + 1);
 	if (!buf)
 		return -ENOMEM;

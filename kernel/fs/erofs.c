@@ -73,15 +73,15 @@ static struct erofs_file *next_file(struct erofs_mount *m)
 	return f;
 }
 
-static u64 reclaim(struct erofs_mount *m, u64 want)
+static u64 reclaim(struct erofs_mount *m, struct reclaim *r)
 {
 	static const bool never = false;
-	u64 freed = as_reclaim(&m->dev->cache, want, &never);
+	u64 want = r->pages, freed = as_reclaim(&m->dev->cache, want, &never, r);
 	for (u32 tries = 0; freed < want && tries < want * 2; tries++) {
 		struct erofs_file *f = next_file(m);
 		if (!f)
 			continue;
-		freed += as_reclaim(&f->inode->data, want - freed, &f->base.touched);
+		freed += as_reclaim(&f->inode->data, want - freed, &f->base.touched, r);
 		inode_put(f->inode);
 	}
 	return freed;
@@ -93,11 +93,11 @@ static void keep_some_free(struct erofs_mount *m)
 	struct mem_info mem;
 	mem_info(&mem);
 	if (mem.free + mem.zeroed_pool < mem.total / 4)
-		reclaim(m, RECLAIM_PAGES);
+		reclaim(m, &(struct reclaim){ .pages = RECLAIM_PAGES, .spare_low = true });
 }
 
 /* Asked before a process is killed for memory. */
-static bool reclaim_any(u64 pages)
+static u64 reclaim_any(struct reclaim *r)
 {
 	struct erofs_mount *m = NULL;
 	spin_lock(&mounts_guard);
@@ -109,10 +109,10 @@ static bool reclaim_any(u64 pages)
 	}
 	spin_unlock(&mounts_guard);
 	if (!m)
-		return false;
-	bool some = reclaim(m, pages) > 0;
+		return 0;
+	u64 freed = reclaim(m, r);
 	super_put(m->sb);
-	return some;
+	return freed;
 }
 
 /* --- data ------------------------------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "mm/memcg.h"
 
 #include "lib/errno.h"
+#include "mm/pagecache.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
 #include "sched/spinlock.h"
@@ -132,6 +133,62 @@ void memcg_set_high(struct memcg *m, u64 pages)
 	spin_unlock_irqrestore(&memcg_lock, f);
 }
 
+void memcg_set_min(struct memcg *m, u64 pages)
+{
+	u64 f = spin_lock_irqsave(&memcg_lock);
+	m->min = pages;
+	spin_unlock_irqrestore(&memcg_lock, f);
+}
+
+void memcg_set_low(struct memcg *m, u64 pages)
+{
+	u64 f = spin_lock_irqsave(&memcg_lock);
+	m->low = pages;
+	spin_unlock_irqrestore(&memcg_lock, f);
+}
+
+u64 memcg_restart_peak(struct memcg *m, u64 *old)
+{
+	u64 f = spin_lock_irqsave(&memcg_lock);
+	u64 now = m->usage;
+	*old = m->new_peak;
+	m->new_peak = now;
+	spin_unlock_irqrestore(&memcg_lock, f);
+	return now;
+}
+
+/* => memcg_lock. What a group may claim is what each group above it claims as well, up to the one that is reclaimed from. */
+static bool is_protected(const struct memcg *m, u16 from, bool low)
+{
+	u64 claim = MEMCG_NO_LIMIT;
+	const struct memcg *up = m;
+	for (; up && up->id != from; up = up->parent)
+		claim = min(claim, low ? max(up->low, up->min) : up->min);
+	return up != m && m->usage <= claim;
+}
+
+bool memcg_may_reclaim(const struct page *p, struct reclaim *r)
+{
+	if (!p->owner)
+		return !r->from;
+	u64 f = spin_lock_irqsave(&memcg_lock);
+	struct memcg *m = *slot_of(p->owner), *up = m;
+	while (r->from && up && up->id != r->from)
+		up = up->parent;
+	bool may = up && !is_protected(m, r->from, false), low = may && is_protected(m, r->from, true);
+	if (low && r->spare_low) {
+		r->spared = true;
+		may = false;
+	} else if (low && r->low_told != m->id) {
+		r->low_told = m->id;
+		m->low_hits_local++;
+		for (up = m; up; up = up->parent)
+			up->low_hits++;
+	}
+	spin_unlock_irqrestore(&memcg_lock, f);
+	return may;
+}
+
 void memcg_read(struct memcg *m, struct memcg *out)
 {
 	u64 f = spin_lock_irqsave(&memcg_lock);
@@ -190,6 +247,8 @@ static void add_usage(struct memcg *m, u64 n, enum memcg_kind kind)
 		m->stat[kind] += n;
 		if (m->usage > m->peak)
 			m->peak = m->usage;
+		if (m->usage > m->new_peak)
+			m->new_peak = m->usage;
 		if (unlikely(m->usage > m->high)) {
 			t->memcg_high_pages += (u32)n;
 			note_trouble(t, &t->memcg_over_high, m);

@@ -23,6 +23,9 @@ struct memcg {
 	u16 id;               /* constant */
 	u32 refs;             /* the online group, pages charged to itself, children */
 	u64 usage, peak, max, high;
+	u64 new_peak;         /* since somebody last began to look: memcg_restart_peak */
+	u64 min, low;         /* that much of it is not reclaimed / not while there is anything else */
+	u64 low_hits, low_hits_local; /* times that it was reclaimed from in spite of low: here and below, here */
 	u64 stat[MEMCG_KINDS];
 	u64 faults, major_faults;
 };
@@ -34,6 +37,13 @@ void memcg_offline(struct memcg *m);
 void memcg_set(struct thread *t, struct memcg *m);
 void memcg_set_max(struct memcg *m, u64 pages);
 void memcg_set_high(struct memcg *m, u64 pages);
+void memcg_set_min(struct memcg *m, u64 pages);
+void memcg_set_low(struct memcg *m, u64 pages);
+/* new_peak begins anew with what is used now: returned; *old is what it was. */
+u64 memcg_restart_peak(struct memcg *m, u64 *old);
+struct reclaim;
+/* May this page of a cache be given back? Counts when memory.low would have forbidden it. => no lock that comes after RANK_MEMCG */
+bool memcg_may_reclaim(const struct page *p, struct reclaim *r);
 /* A consistent look. */
 void memcg_read(struct memcg *m, struct memcg *out);
 /* Number of groups, for leak checks. */

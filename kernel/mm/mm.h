@@ -162,9 +162,12 @@ bool hook_capable(int cap);
  * Defined in proc/oom.c */
 bool hook_out_of_memory(void);
 /* Cached data that can be read again: fn gives so many pages of it back, false when there are none. One file system at most. => boot */
-void mm_set_reclaim(bool (*fn)(u64 pages));
+struct reclaim;
+void mm_set_reclaim(u64 (*fn)(struct reclaim *r));
 /* Asks it. May sleep. */
 bool mm_reclaim(u64 pages);
+/* The same of one memory group (its number; 0: of all). How many pages came of it. */
+u64 mm_reclaim_group(u16 from, u64 pages);
 /* Kernel-mode fault that is user's fault: proc/trap.c queues the signal. sig SIGSEGV/SIGBUS, code SEGV_* BUS_*. */
 void hook_fault_signal(struct regs *regs, int sig, int code, uaddr_t addr);
 /* After boot: fills the zeroed-page pool a little; for sched_idle_work. */

@@ -14,9 +14,21 @@
 #include "mm/slab.h"
 #include "sched/sched.h"
 
-static bool (*reclaim_fn)(u64 pages); /* constant after boot */
-void mm_set_reclaim(bool (*fn)(u64 pages)) { reclaim_fn = fn; }
-bool mm_reclaim(u64 pages) { return reclaim_fn && reclaim_fn(pages); }
+static u64 (*reclaim_fn)(struct reclaim *r); /* constant after boot */
+void mm_set_reclaim(u64 (*fn)(struct reclaim *r)) { reclaim_fn = fn; }
+
+u64 mm_reclaim_group(u16 from, u64 pages)
+{
+	struct reclaim r = { .pages = pages, .from = from, .spare_low = true };
+	u64 n = reclaim_fn ? reclaim_fn(&r) : 0;
+	/* memory.low holds as long as there is anything else. */
+	if (!n && r.spared) {
+		r.spare_low = false;
+		n = reclaim_fn(&r);
+	}
+	return n;
+}
+bool mm_reclaim(u64 pages) { return mm_reclaim_group(0, pages); }
 
 void as_init(struct address_space *as, const struct address_space_ops *ops, void *owner)
 {
@@ -173,7 +185,7 @@ static void begin_cut(struct address_space *as)
 	spin_unlock(&as->lock);
 }
 
-u64 as_reclaim(struct address_space *as, u64 max, const bool *keep)
+u64 as_reclaim(struct address_space *as, u64 max, const bool *keep, struct reclaim *r)
 {
 	u64 freed = 0, at = 0;
 	bool more = true;
@@ -184,7 +196,7 @@ u64 as_reclaim(struct address_space *as, u64 max, const bool *keep)
 		for (u32 n = 0; n < 64 && more && !p; n++, at++) {
 			p = radix_next(&as->tree, &at);
 			more = p && !READ_ONCE(*keep);
-			if (more && atomic_read(&p->refs) == 1)
+			if (more && atomic_read(&p->refs) == 1 && memcg_may_reclaim(p, r))
 				radix_del(&as->tree, at);
 			else
 				p = NULL;

@@ -53,8 +53,16 @@ static inline u32 as_cuts(const struct address_space *as) { return __atomic_load
 void as_truncate(struct address_space *as, u64 size);
 /* Frees the whole pages in [start, end) (page indexes): hole punching. */
 void as_punch(struct address_space *as, u64 start, u64 end);
+/* What is to be given back, and of whom. */
+struct reclaim {
+	u64 pages;      /* so many, if there are */
+	u16 from;       /* only what this memory group and those below it pay for; 0 = all */
+	bool spare_low; /* what memory.low protects is left alone */
+	bool spared;    /* out: something was, for that */
+	u16 low_told;   /* the group whose memory.low was passed over last */
+};
 /* Drops pages that nobody but the cache has, at most max, while *keep is false; the owner can fill them again. Returns how many. */
-u64 as_reclaim(struct address_space *as, u64 max, const bool *keep);
+u64 as_reclaim(struct address_space *as, u64 max, const bool *keep, struct reclaim *r);
 u64 as_nr_pages(struct address_space *as);
 
 #endif

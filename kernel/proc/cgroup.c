@@ -27,6 +27,7 @@ struct cgroup root_cgroup = {
 	.name = (char *)"",
 	.children = LIST_HEAD_INIT(root_cgroup.children),
 	.sibling = LIST_HEAD_INIT(root_cgroup.sibling),
+	.peak_watchers = LIST_HEAD_INIT(root_cgroup.peak_watchers),
 	.dom = &root_cgroup,
 	.on = CGC_BUILT,
 	.max_descendants = NO_MAX,
@@ -305,6 +306,7 @@ static void init_group(struct cgroup *cg, struct cgroup *parent)
 	sched_group_init(&cg->sched, parent->parent ? &parent->sched : NULL);
 	cg->max_descendants = cg->max_depth = NO_MAX;
 	wait_queue_init(&cg->poll);
+	list_init(&cg->peak_watchers);
 	for (u32 i = 0; i < CGE_COUNT; i++)
 		atomic_set(&cg->event[i], 1);
 }

@@ -64,6 +64,7 @@ struct cgroup {
 	struct memcg *memcg;          /* C T: what its members and those below pay to, NULL where the controller is off */
 	struct memcg *memcg_old;      /* C: on its way out */
 	bool oom_group;               /* C to write: who kills one of it for want of memory kills all */
+	struct list_head peak_watchers; /* C: open files of memory.peak that count from a time of their own */
 	u64 memory_events[CGM_COUNT], memory_events_local[CGM_COUNT]; /* T: here and below; here */
 	/* files */
 	struct wait_queue poll;       /* woken with each event */
@@ -147,6 +148,9 @@ struct cgroup *cgroup_memory_blocker(void);
 bool cgroup_memory_work(void);
 /* memory.max in pages: 0, -EINTR. Kills until the group fits, or nobody is left. */
 int cgroup_set_memory_max(struct cgroup *cg, u64 pages);
+
+/* memory.reclaim: 0, -EAGAIN (there was not so much), -EINTR. */
+int cgroup_reclaim(struct cgroup *cg, u64 pages);
 
 /* After a change of cpu.max: who sleeps for the old one looks at the new one. */
 void cgroup_wake_throttled(struct cgroup *cg);

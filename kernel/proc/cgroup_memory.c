@@ -1,6 +1,6 @@
 /*
- * The memory controller's answers to limits that were met (the counting: mm/memcg.c; the killing: oom.c). There is no swap and no file cache that could be
- * dropped, so nothing is reclaimed: memory.max kills, memory.high slows down. Entry points: cgroup_memory_work, cgroup_memory_blocker,
+ * The memory controller's answers to limits that were met (the counting: mm/memcg.c; the killing: oom.c). There is no swap, and the only file cache that can
+ * be dropped is an EROFS disk's: beyond that memory.max kills, and memory.high slows down. Entry points: cgroup_memory_work, cgroup_memory_blocker,
  * cgroup_set_memory_max, cgroup_memory_event.
  */
 #include "mm/memcg.h"
@@ -84,6 +84,25 @@ bool cgroup_memory_work(void)
 	if (current->memcg_over_high)
 		slow_down();
 	return current->memcg_blocked && hook_out_of_memory();
+}
+
+int cgroup_reclaim(struct cgroup *cg, u64 pages)
+{
+	u16 from = 0;
+	mutex_lock(&cgroup_mutex);
+	if (cg->memcg)
+		from = cg->memcg->id;
+	bool gone = cg->parent && !from;
+	mutex_unlock(&cgroup_mutex);
+	while (pages) {
+		if (signal_pending())
+			return -EINTR;
+		u64 n = gone ? 0 : mm_reclaim_group(from, pages);
+		if (!n)
+			return -EAGAIN;
+		pages -= min(n, pages);
+	}
+	return 0;
 }
 
 /* => no lock. Is cg over its limit? */

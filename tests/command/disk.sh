@@ -128,5 +128,25 @@ while [ $seed -le ${PANDO_DISK_SEEDS:-6} ]; do
 	fi
 	seed=$((seed + 1))
 done
+# What groups have read can be reclaimed from them; memory.min and memory.low keep it.
+mkdir -p "$work/groups/bin"
+cp "$work/root/bin/busybox" "$work/groups/bin/"
+for c in sh cat mkdir; do ln -s busybox "$work/groups/bin/$c"; done
+head -c 8M /dev/urandom >"$work/groups/f"
+head -c 4M /dev/urandom >"$work/groups/g"
+mkfs.erofs --quiet "$work/groups.img" "$work/groups" >/dev/null 2>&1
+check disk-memory-groups 0 "8 4
+0: 4 4
+1: 4 0
+0: 2
+low 1
+0: 1" "$PANDO" run -m 256M --root-disk "$work/groups.img" -- sh -c 'cd /sys/fs/cgroup; echo +memory >cgroup.subtree_control; mkdir a b
+mib() { for g; do echo $(($(cat $g/memory.current) + 524288 >> 20)); done; }
+sh -c "echo \$\$ >a/cgroup.procs; cat /f >/dev/null"; sh -c "echo \$\$ >b/cgroup.procs; cat /g >/dev/null"; echo $(mib a b)
+echo 4M >a/memory.reclaim; echo $?: $(mib a b)
+echo max >a/memory.min; { echo 64M >memory.reclaim; } 2>/dev/null; echo $?: $(mib a b)
+echo 0 >a/memory.min; echo max >a/memory.low; echo 2M >memory.reclaim; echo $?: $(mib a); read -r low <a/memory.events; echo $low
+echo 1M >a/memory.reclaim; echo $?: $(mib a)'
+
 check_clean disk-clean
 finish

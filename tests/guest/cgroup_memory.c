@@ -230,6 +230,61 @@ static void high(void)
 	end();
 }
 
+static void protection_and_reclaim(void)
+{
+	static const char *const names[] = { "memory.min", "memory.low" };
+	begin();
+	for (int i = 0; i < 2; i++) {
+		CHECK(is(at(names[i]), "0\n") && put(at(names[i]), "5000") == 0 && is(at(names[i]), "4096\n"));
+		CHECK(put(at(names[i]), "1M") == 0 && is(at(names[i]), "1048576\n") && put(at(names[i]), "max") == 0 && is(at(names[i]), "max\n"));
+		CHECK_ERR(put(at(names[i]), "x"), EINVAL);
+		CHECK_ERR(put(at(names[i]), "-1"), EINVAL);
+	}
+	CHECK(access(at("memory.reclaim"), F_OK) == 0);
+	CHECK(get(at("memory.reclaim")) == NULL && errno == EINVAL);
+	CHECK_ERR(put(at("memory.stat"), "1"), EINVAL);
+	CHECK(put(at("memory.reclaim"), "0") == 0);
+	CHECK_ERR(put(at("memory.reclaim"), "1M"), EAGAIN);
+	CHECK_ERR(put(at("memory.reclaim"), "1M swappiness=60"), EAGAIN);
+	CHECK_ERR(put(at("memory.reclaim"), "1M swappiness=201"), EINVAL);
+	CHECK_ERR(put(at("memory.reclaim"), "1M fast"), EINVAL);
+	CHECK_ERR(put(at("memory.reclaim"), "x"), EINVAL);
+	/* anonymous memory stays where it is */
+	CHECK(EXITED(IN_CHILD({
+		JOIN("cgroup.procs");
+		use(4 * MIB);
+		CHECK_ERR(put(at("memory.reclaim"), "2M"), EAGAIN);
+		CHECK(number(at("memory.current"), NULL) >= (long)(4 * MIB));
+	}), 0));
+	CHECK(number(at("memory.events"), "low") == 0);
+	end();
+}
+
+static long peak_of(int fd)
+{
+	char buf[32] = { 0 };
+	CHECK(pread(fd, buf, 31, 0) > 0);
+	return atol(buf);
+}
+/* Writing to memory.peak: that open file counts from then on, the others as before. */
+static void peaks(void)
+{
+	begin();
+	int a = open(at("memory.peak"), O_RDWR), b = open(at("memory.peak"), O_RDWR);
+	if (a < 0 && errno == EACCES)
+		check_skip("memory.peak cannot be written to");
+	CHECK(a >= 0 && b >= 0);
+	CHECK(EXITED(IN_CHILD(JOIN("cgroup.procs"); use(8 * MIB)), 0));
+	long whole = peak_of(a);
+	CHECK(whole >= (long)(8 * MIB) && peak_of(b) == whole);
+	CHECK(write(a, "reset", 5) == 5 && peak_of(a) < (long)(4 * MIB) && peak_of(b) == whole);
+	CHECK(EXITED(IN_CHILD(JOIN("cgroup.procs"); use(4 * MIB)), 0));
+	CHECK(peak_of(a) >= (long)(4 * MIB) && peak_of(a) < (long)(7 * MIB) && peak_of(b) == whole && number(at("memory.peak"), NULL) == whole);
+	close(a);
+	close(b);
+	end();
+}
+
 /* Many that allocate at once in a small group: they are killed one after the other until the rest fit. */
 static void storm(void)
 {
@@ -257,4 +312,5 @@ static void storm(void)
 }
 
 CASES(CASE(limits), CASE(charges), CASE(max_kills), CASE(hierarchy), CASE(file_pages), CASE(lowered), CASE(oom_group), CASE(after_fork), CASE(high),
+      CASE(protection_and_reclaim), CASE(peaks),
       CASE(storm))
