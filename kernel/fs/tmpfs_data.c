@@ -213,18 +213,20 @@ static long tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	struct inode *i = f->inode;
 	u64 end = off + len;
 	int err = 0;
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		return -EOPNOTSUPP;
 	mutex_lock(&i->lock);
-	if (end > i->size && !(mode & FALLOC_FL_KEEP_SIZE)) {
-		if (i->seals & F_SEAL_GROW)
+	if (end > i->size && !(mode & FALLOC_FL_PUNCH_HOLE)) {
+		if (i->seals & F_SEAL_GROW) {
 			err = -EPERM;
-		else if (end > rlimit_cur(RLIMIT_FSIZE)) {
+		} else if (!(mode & FALLOC_FL_KEEP_SIZE) && end > rlimit_cur(RLIMIT_FSIZE)) {
 			hook_send_signal_self(SIGXFSZ);
 			err = -EFBIG;
 		}
 	}
 	if (!err)
 		err = read_all(i);
-	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+	if (!err && (mode & FALLOC_FL_PUNCH_HOLE))
 		err = punch(i, off, end);
 	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
 		err = preallocate(i, off, end);

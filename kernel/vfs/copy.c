@@ -57,9 +57,7 @@ static int check_sendfile(struct file *in, struct file *out, bool has_offset)
 		return -ESPIPE;
 	if (!file_writable(out))
 		return -EBADF;
-	if (S_ISDIR(in->inode->mode))
-		return -EISDIR;
-	if (!(in->fmode & FMODE_POS) || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
+	if (S_ISDIR(in->inode->mode) || !(in->fmode & FMODE_POS) || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
 		return -EINVAL;
 	return 0;
 }
@@ -112,17 +110,15 @@ long sys_sendfile(u64 outfd, u64 infd, u64 uoffset, u64 count)
 
 static int check_copy_range(struct file *in, struct file *out, u64 ipos, u64 opos, u64 len)
 {
-	if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND))
-		return -EBADF;
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
 		return -EISDIR;
 	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
+	if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND))
+		return -EBADF;
 	if (in->inode->sb != out->inode->sb)
 		return -EXDEV;
-	if ((s64)ipos < 0 || (s64)opos < 0)
-		return -EINVAL;
-	if ((s64)(ipos + len) < 0 || (s64)(opos + len) < 0)
+	if ((s64)ipos < 0 || (s64)opos < 0 || ipos + len < ipos || (s64)(opos + len) < 0)
 		return -EOVERFLOW;
 	if (in->inode == out->inode && ipos < opos + len && opos < ipos + len)
 		return -EINVAL;

@@ -1,5 +1,6 @@
 /* fcntl(2), ioctl(2), flock's entry is in locks.c. Entry points: sys_fcntl, sys_ioctl. */
 #include <asm/ioctls.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 
 #include "gen/sys_protos.h"
@@ -15,6 +16,10 @@
 #ifndef F_GETOWNER_UIDS
 #define F_GETOWNER_UIDS 17
 #endif
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY (F_LINUX_SPECIFIC_BASE + 4)
+#endif
+#define RW_HINT_MAX 5u /* RWH_WRITE_LIFE_EXTREME */
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 static long set_flags(struct file *f, int fd, u32 arg)
@@ -58,6 +63,22 @@ static long add_seals(struct file *f, u32 seals)
 	return err;
 }
 
+/* How long what is written is expected to last: kept for whoever asks. */
+static long rw_hint(struct inode *i, u32 cmd, uaddr_t arg)
+{
+	u64 hint = READ_ONCE(i->write_hint);
+	if (cmd == F_GET_RW_HINT)
+		return put_user(hint, arg);
+	if (!inode_owner_or_capable(i))
+		return -EPERM;
+	if (get_user(hint, arg))
+		return -EFAULT;
+	if (hint > RW_HINT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(i->write_hint, (u8)hint);
+	return 0;
+}
+
 static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	switch (cmd) {
@@ -79,6 +100,8 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
 	case F_GETFL:
 		return READ_ONCE(f->flags);
+	case F_CREATED_QUERY:
+		return f->fmode & FMODE_CREATED ? 1 : 0;
 	default:
 		break;
 	}
@@ -109,6 +132,9 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 		return lease_set(f, fd, (int)arg);
 	case F_NOTIFY:
 		return dnotify_set(f, fd, (u32)arg);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return rw_hint(f->inode, cmd, arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);
@@ -187,6 +213,12 @@ long sys_ioctl(u64 fd, u64 cmd, u64 arg)
 		ret = i->sb->magic ? put_user(size, arg) : -EINVAL;
 		break;
 	}
+	case FS_IOC_FIEMAP:
+	case FICLONERANGE:
+		/* What the file systems here cannot do. */
+		if (S_ISREG(i->mode))
+			ret = -EOPNOTSUPP;
+		break;
 	case FIONREAD:
 		if (S_ISREG(i->mode)) {
 			int left = (int)(i->size - f->pos);

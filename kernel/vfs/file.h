@@ -56,6 +56,7 @@ struct file {
 #define FMODE_EXEC_DENY 8u   /* opened by exec */
 #define FMODE_OPENED 16u     /* open succeeded: release is due */
 #define FMODE_READER 32u /* counted in inode->readers */
+#define FMODE_CREATED 64u /* by its open: F_CREATED_QUERY */
 #define O_ASYNC_FLAG 020000u /* O_ASYNC, which kernel headers call FASYNC */
 /* --- defined by proc: async_io.c --- */
 /* fcntl's F_SETOWN ... F_GETSIG. */

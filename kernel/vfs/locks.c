@@ -10,6 +10,7 @@
 #include "vfs/locks.h"
 
 #define OFFSET_MAX LOCK_TO_EOF
+#define FLOCK_MANDATORY 32u
 enum lock_kind { LOCK_POSIX, LOCK_OFD, LOCK_FLOCK };
 struct lock {
 	struct list_head node;  /* in inode->locks, by start within one owner */
@@ -40,6 +41,8 @@ static bool same_owner(const struct lock *a, const struct lock *b) { return a->o
 
 static bool conflicts(const struct lock *held, const struct lock *want)
 {
+	if (want->type == F_UNLCK)
+		return same_owner(held, want) && held->start <= want->end && want->start <= held->end;
 	if (!same_family(held, want) || same_owner(held, want))
 		return false;
 	if (held->type != F_WRLCK && want->type != F_WRLCK)
@@ -309,7 +312,8 @@ long fcntl_getlk(struct file *f, u32 cmd, uaddr_t arg)
 	s32 holder = 0;
 	if (copy_from_user(&fl, arg, sizeof(fl)))
 		return -EFAULT;
-	if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK)
+	/* F_OFD_GETLK also tells what locks one has oneself. */
+	if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && (fl.l_type != F_UNLCK || cmd != F_OFD_GETLK))
 		return -EINVAL;
 	int err = lock_from_user(f, cmd, &fl, &want);
 	if (err)
@@ -369,6 +373,8 @@ long sys_flock(u64 fd, u64 op)
 {
 	struct file *f;
 	struct lock want = { .kind = LOCK_FLOCK, .start = 0, .end = OFFSET_MAX, .pid = hook_current_tgid() };
+	if (op & FLOCK_MANDATORY)
+		return 0; /* as Linux, which no longer has them */
 	switch ((u32)op & ~(u32)LOCK_NB) {
 	case LOCK_SH:
 		want.type = F_RDLCK;

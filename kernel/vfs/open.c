@@ -120,6 +120,8 @@ static int open_existing(struct file *f, const struct path *p, const struct open
 			return err;
 	}
 	int err = file_open_path(f, p, NULL);
+	if (!err && created)
+		f->fmode |= FMODE_CREATED;
 	if (!err && !(r->flags & O_PATH))
 		notify_dentry(p->dentry, IN_OPEN);
 	if (!err && (r->flags & O_TRUNC) && !created && S_ISREG(f->inode->mode) && !(r->flags & O_PATH))

@@ -109,9 +109,11 @@ int file_write_checks(struct file *f, struct iter *from, u64 *pos)
 	if (i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
 	if ((i->seals & F_SEAL_GROW) && *pos + from->count > i->size) {
-		if (*pos >= i->size)
+		/* Page by page, as Linux writes: none of the page in which it would grow. */
+		u64 whole = ALIGN_DOWN(i->size, PAGE_SIZE);
+		if (*pos >= whole)
 			return -EPERM;
-		from->count = i->size - *pos;
+		from->count = whole - *pos;
 	}
 	return 0;
 }

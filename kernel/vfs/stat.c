@@ -53,7 +53,7 @@ static int stat_path(u64 dirfd, uaddr_t uname, u64 at_flags, struct path *p)
 {
 	u32 lookup = at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	if (at_flags & AT_EMPTY_PATH) {
-		if (!uname)
+		if (!uname && (int)dirfd >= 0)
 			return path_lookup((int)dirfd, "", lookup | LOOKUP_EMPTY, p);
 		lookup |= LOOKUP_EMPTY;
 	}
@@ -299,6 +299,24 @@ long sys_syncfs(u64 fd)
 	int err = fdref_get((int)fd, &r);
 	if (!err)
 		fdref_put(&r);
+	return err;
+}
+
+/* Nothing waits to be written, but there are ranges that make no sense. */
+long sys_sync_file_range(u64 fd, u64 off, u64 n, u64 flags)
+{
+	struct fdref r;
+	int err = fdref_get((int)fd, &r);
+	if (err)
+		return err;
+	u32 type = r.file->inode->mode & S_IFMT;
+	if ((u32)flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER))
+		err = -EINVAL;
+	else if ((s64)off < 0 || (s64)(off + n) < 0 || off + n < off)
+		err = -EINVAL;
+	else if (type != S_IFREG && type != S_IFBLK && type != S_IFDIR && type != S_IFLNK)
+		err = -ESPIPE;
+	fdref_put(&r);
 	return err;
 }
 

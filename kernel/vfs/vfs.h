@@ -102,6 +102,7 @@ struct inode {
 	bool linkable;            /* constant after open: O_TMPFILE without O_EXCL, may be linked while nlink is 0 */
 	bool sealable;            /* constant: F_ADD_SEALS and F_GET_SEALS work (tmpfs) */
 	bool made_empty;          /* constant: a directory that exists to be mounted on */
+	u8 write_hint; /* F_SET_RW_HINT's, which says nothing to a file system in memory; lock-free */
 	bool has_caps;            /* lock to write: there may be a security.capability */
 	bool shared_write;        /* lock to clear: mapped shared and writable at some time since data.mapped was last 0 */
 	u32 seals;                /* lock: F_SEAL_*; F_SEAL_SEAL alone where sealing is not allowed */

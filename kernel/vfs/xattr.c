@@ -56,6 +56,8 @@ static int may_xattr(const struct path *p, const char *name, int mask)
 		return capable(CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
 	if (!str_starts(name, XATTR_USER_PREFIX))
 		return -EOPNOTSUPP;
+	if (!name[XATTR_USER_PREFIX_LEN])
+		return -EINVAL;
 	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return write ? -EPERM : -ENODATA;
 	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && !inode_owner_or_capable(i))

@@ -1,5 +1,7 @@
-/* Calls about files, rule by rule where programs notice: what statx says it knows, access lists as extended attributes. On a tmpfs, /dev/shm. */
+/* Calls about files, rule by rule where programs notice: locks, hints, seals, ranges, what statx says it knows, access lists as extended attributes. */
 #include "check.h"
+#include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/xattr.h>
 
 static void on_tmpfs(void)
@@ -88,4 +90,65 @@ static void access_lists(void)
 	leave();
 }
 
-CASES(CASE(statx_masks), CASE(access_lists))
+static void locks(void)
+{
+	int fd = open("f", O_RDWR | O_CREAT, 0600), other = open("f", O_RDWR);
+	struct flock l = { .l_type = F_WRLCK, .l_start = 10, .l_len = 5 }, q = { .l_type = F_UNLCK };
+	CHECK(fcntl(fd, F_OFD_SETLK, &l) == 0);
+	/* One's own locks, and nobody else's. */
+	CHECK(fcntl(fd, F_OFD_GETLK, &q) == 0 && q.l_type == F_WRLCK && q.l_start == 10 && q.l_len == 5);
+	q = (struct flock){ .l_type = F_UNLCK };
+	CHECK(fcntl(other, F_OFD_GETLK, &q) == 0 && q.l_type == F_UNLCK);
+	q = (struct flock){ .l_type = F_UNLCK };
+	CHECK_ERR(fcntl(fd, F_GETLK, &q), EINVAL);
+	/* Mandatory locks are gone, and not missed. */
+	CHECK(flock(fd, 32) == 0 && flock(-1, 32 | LOCK_EX) == 0 && flock(other, LOCK_EX | LOCK_NB) == 0);
+}
+
+static void hints(void)
+{
+	uint64_t h = 9;
+	int fd = open("f", O_RDWR | O_CREAT, 0600), again = open("f", O_RDONLY);
+	CHECK(fcntl(fd, F_GET_RW_HINT, &h) == 0 && h == 0);
+	h = 4;
+	CHECK(fcntl(fd, F_SET_RW_HINT, &h) == 0);
+	h = 6;
+	CHECK_ERR(fcntl(fd, F_SET_RW_HINT, &h), EINVAL);
+	CHECK(fcntl(again, F_GET_RW_HINT, &h) == 0 && h == 4);
+	int created = fcntl(fd, 1028);
+	CHECK((created == 1 && fcntl(again, 1028) == 0) || (created == -1 && errno == EINVAL)); /* since 6.12 */
+}
+
+static void sealed_growth(void)
+{
+	int fd = memfd_create("m", MFD_ALLOW_SEALING);
+	CHECK(ftruncate(fd, 5000) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW) == 0);
+	CHECK_ERR(pwrite(fd, "abc", 3, 4999), EPERM);
+	CHECK_ERR(pwrite(fd, "abc", 3, 5000), EPERM);
+	CHECK(pwrite(fd, "abc", 3, 4997) == 3);
+	char page[4096] = "";
+	CHECK(pwrite(fd, page, 4096, 4000) == 96); /* as far as the page before the one in which it would grow */
+	CHECK_ERR(fallocate(fd, 0, 0, 6000), EPERM);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 6000), EPERM);
+	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 8192) == 0);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4096), EOPNOTSUPP);
+}
+
+static void ranges(void)
+{
+	int fd = open("f", O_RDWR | O_CREAT, 0600), to = open("t", O_RDWR | O_CREAT, 0600), dir = open(".", O_RDONLY), p[2];
+	off64_t neg = -1, far = LLONG_MAX;
+	CHECK(pipe(p) == 0 && write(fd, "data", 4) == 4);
+	CHECK(sync_file_range(fd, 0, 0, 7) == 0);
+	CHECK_ERR(sync_file_range(fd, 0, 0, 8), EINVAL);
+	CHECK_ERR(sync_file_range(fd, -1, 0, 0), EINVAL);
+	CHECK_ERR(sync_file_range(p[0], 0, 0, 0), ESPIPE);
+	CHECK_ERR(sync_file_range(-1, 0, 0, 8), EBADF);
+	CHECK_ERR(copy_file_range(fd, &neg, to, NULL, 10, 0), EOVERFLOW);
+	CHECK(copy_file_range(fd, &far, to, NULL, 10, 0) == 0);
+	CHECK_ERR(copy_file_range(fd, NULL, dir, NULL, 10, 0), EISDIR);
+	CHECK_ERR(sendfile(to, dir, NULL, 10), EINVAL);
+	CHECK_ERR(setxattr("f", "user.", "v", 1, 0), EINVAL);
+}
+
+CASES(CASE(locks), CASE(hints), CASE(sealed_growth), CASE(ranges), CASE(statx_masks), CASE(access_lists))
