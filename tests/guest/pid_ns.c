@@ -362,6 +362,27 @@ static void kill_all_stays_inside(void)
 	CHECK(KILLED(reap(bystander), SIGKILL));
 }
 
+/* To everybody but oneself and init: no error where none of them may be reached, ESRCH where there is nobody. */
+static void kill_all_without_permission(void)
+{
+	int st = IN_PIDNS({
+		CHECK_ERR(kill(-1, 0), ESRCH);
+		pid_t other = fork();
+		if (!other) {
+			CHECK(setresuid(2000, 2000, 2000) == 0);
+			SHARED[3] = 1;
+			for (;;)
+				pause();
+		}
+		await_value(&SHARED[3], 1);
+		CHECK(EXITED(IN_CHILD(CHECK(setresuid(1000, 1000, 1000) == 0); CHECK(kill(-1, SIGTERM) == 0)), 0));
+		CHECK(kill(other, 0) == 0);
+		CHECK(kill(-1, SIGTERM) == 0 && KILLED(reap(other), SIGTERM));
+		CHECK_ERR(kill(-1, 0), ESRCH);
+	});
+	CHECK(EXITED(st, 0));
+}
+
 static void reboot_ends_the_namespace(void)
 {
 	pid_t p = newpid(0);
@@ -436,5 +457,5 @@ static void pidfd_to_the_outside_cannot_signal(void)
 CASES(CASE(numbers_start_at_1), CASE(parent_sees_another_number), CASE(nested), CASE(depth), CASE(init_ignores_signals_from_inside),
 	CASE(init_dies_of_its_own_faults), CASE(init_takes_kill_from_outside_only), CASE(init_death_kills_all), CASE(orphans_go_to_the_namespace_init),
 	CASE(unshare_moves_children), CASE(a_zombie_with_a_parent_outside_holds_up_init), CASE(set_tid_per_level), CASE(sigchld_pid_is_the_parents_view),
-	CASE(kill_all_stays_inside), CASE(reboot_ends_the_namespace), CASE(proc_mount_shows_the_namespace), CASE(needs_privilege),
-	CASE(clone_parent_is_not_for_inits), CASE(pidfd_to_the_outside_cannot_signal))
+	CASE(kill_all_stays_inside), CASE(kill_all_without_permission), CASE(reboot_ends_the_namespace), CASE(proc_mount_shows_the_namespace),
+	CASE(needs_privilege), CASE(clone_parent_is_not_for_inits), CASE(pidfd_to_the_outside_cannot_signal))

@@ -1,8 +1,11 @@
 /* ptrace: group stops thread by thread, calls made on behalf of the tracee, steps over odd instructions, watchpoints of each kind. The rules that ptrace.c,
  * ptrace_events.c and ptrace_regs.c leave out. */
 #include "trace.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 
 #define DEBUGREG(n) (offsetof(struct user, u_debugreg) + (n)*8)
 #define EV_STOP 128
@@ -381,6 +384,42 @@ static void rseq_configuration(void)
 	CHECK_ERR(pt(PTRACE_GET_RSEQ_CONFIGURATION, p, sizeof(c), 8), EFAULT);
 	finish(p);
 }
+static void asks_the_tracer(void)
+{
+	/* getppid is the tracer's to decide, with 0x1234. */
+	struct sock_filter code[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 0x1234), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog prog = { NELEM(code), code };
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
+	raise(SIGSTOP);
+	SHARED[0] = (int)syscall(SYS_getppid, 1, 2, 3, 4, 5, 6);
+	SHARED[1] = (int)syscall(SYS_getppid);
+	_exit(5);
+}
+/* What a call that a filter hands to the tracer looks like; and the filters' sleep while a privileged tracer wants it. */
+static void seccomp_stops_and_suspension(void)
+{
+	struct ptrace_syscall_info si;
+	pid_t p = traced(asks_the_tracer);
+	CHECK(pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACESECCOMP) == 0);
+	cont(p);
+	CHECK(stop_of(p) == SIGSTOP);
+	cont(p);
+	CHECK(stop_of(p) == EVENT(PTRACE_EVENT_SECCOMP) && message_of(p) == 0x1234);
+	memset(&si, 0, sizeof(si));
+	CHECK(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof(si), (uintptr_t)&si) == offsetof(struct ptrace_syscall_info, seccomp.ret_data) + 4);
+	CHECK(si.op == PTRACE_SYSCALL_INFO_SECCOMP && si.seccomp.nr == SYS_getppid && si.seccomp.ret_data == 0x1234);
+	for (unsigned i = 0; i < 6; i++)
+		CHECK(si.seccomp.args[i] == i + 1);
+	long suspended = pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACESECCOMP | 1UL << 21 /* PTRACE_O_SUSPEND_SECCOMP */);
+	CHECK(suspended == 0 || errno == EPERM || errno == EINVAL);
+	cont(p);
+	if (suspended != 0) {
+		CHECK(stop_of(p) == EVENT(PTRACE_EVENT_SECCOMP));
+		cont(p);
+	}
+	CHECK(EXITED(reap(p), 5) && SHARED[0] == getpid() && SHARED[1] == getpid());
+}
 static void register_sets_that_are_empty(void)
 {
 	unsigned char b[64];
@@ -394,4 +433,4 @@ static void register_sets_that_are_empty(void)
 CASES(CASE(exitkill_may_be_set_and_taken_back), CASE(group_stop_of_an_attached_one), CASE(each_thread_tells_of_a_group_stop),
 	CASE(interrupt_stops_one_thread), CASE(function_called_out_of_a_call), CASE(interrupted_sleeps_go_on), CASE(step_over_rep),
 	CASE(step_over_a_watched_call), CASE(watchpoints_of_each_size), CASE(breakpoint_is_passed_by_continuing), CASE(not_inherited),
-	CASE(rseq_configuration), CASE(register_sets_that_are_empty))
+	CASE(rseq_configuration), CASE(seccomp_stops_and_suspension), CASE(register_sets_that_are_empty))
