@@ -96,6 +96,13 @@ int proc_store_ipc_int(const struct proc_node *n, char *buf, size_t len)
 	WRITE_ONCE(*(s32 *)limit_at(n), (s32)v);
 	return 0;
 }
+int proc_store_shm_forced(const struct proc_node *n, char *buf, size_t len)
+{
+	int err = proc_store_ipc_int(n, buf, len);
+	if (!err && current_ipc_ns()->limits.shm_rmid_forced)
+		shm_remove_orphans(current_ipc_ns());
+	return err;
+}
 int proc_store_ipc_long(const struct proc_node *n, char *buf, size_t len)
 {
 	u64 v;

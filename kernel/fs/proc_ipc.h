@@ -18,6 +18,7 @@ struct proc_ipc_limit {
 int proc_show_ipc_int(struct text *t, const struct proc_node *n);
 int proc_show_ipc_long(struct text *t, const struct proc_node *n);
 int proc_show_ipc_sem(struct text *t, const struct proc_node *n);
+int proc_store_shm_forced(const struct proc_node *n, char *buf, size_t len);
 int proc_store_ipc_int(const struct proc_node *n, char *buf, size_t len);
 int proc_store_ipc_long(const struct proc_node *n, char *buf, size_t len);
 int proc_store_ipc_sem(const struct proc_node *n, char *buf, size_t len);
@@ -45,6 +46,7 @@ int proc_may_set_next_id(const struct proc_node *n);
 	PROC_IPC_LIMIT("sem", sem, proc_show_ipc_sem, proc_store_ipc_sem, 0, 0), PROC_IPC_LONG("shmmax", shm_max), PROC_IPC_LONG("shmall", shm_all), \
 		PROC_IPC_INT("shmmni", shm_mni, 0, IPC_SLOTS_MAX), PROC_IPC_INT("msgmax", msg_max, 0, INT32_MAX),                                        \
 		PROC_IPC_INT("msgmnb", msg_mnb, 0, INT32_MAX), PROC_IPC_INT("msgmni", msg_mni, 0, IPC_SLOTS_MAX), PROC_IPC_NEXT("sem_next_id", IPC_SEM), \
-		PROC_IPC_NEXT("msg_next_id", IPC_MSG), PROC_IPC_NEXT("shm_next_id", IPC_SHM)
+		PROC_IPC_NEXT("msg_next_id", IPC_MSG), PROC_IPC_NEXT("shm_next_id", IPC_SHM),                                              \
+		PROC_IPC_LIMIT("shm_rmid_forced", shm_rmid_forced, proc_show_ipc_int, proc_store_shm_forced, 0, 1)
 
 #endif

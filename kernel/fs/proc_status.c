@@ -134,7 +134,7 @@ static int put_stat(struct text *t, const struct proc_node *n, bool whole)
 	hook_tty_info(task, n->ns, &tty, &tpgid);
 	text_printf(t, "%d (", s.tid);
 	proc_put_comm(t, task, true);
-	text_printf(t, ") %c %d %d %d %u %d %u", state_text(task)[0], s.ppid, s.pgrp, s.session, (u32)tty, tpgid, task->pf);
+	text_printf(t, ") %c %d %d %d %u %d %u", state_text(task)[0], s.ppid, s.pgrp, s.session, (u32)tty, tpgid, task->pf & ~PF_SHM_MAKER);
 	put_times(t, task, &s);
 	text_printf(t, " %llu %llu %llu", mm ? (ull)mm->total_pages << PAGE_SHIFT : 0, mm ? (ull)mm_rss(mm) : 0, (ull)READ_ONCE(task->signal->rlim.r[5].cur));
 	text_printf(t, " %llu %llu %llu 0 0", mm ? ok ? (ull)mm->start_code : 1 : 0, mm ? ok ? (ull)mm->end_code : 1 : 0, mm && ok ? (ull)mm->start_stack : 0);

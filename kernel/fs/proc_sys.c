@@ -302,7 +302,6 @@ static const struct proc_entry kernel_dir[] = {
 	CONSTANT("tainted", "0"),
 	CONSTANT("sched_rr_timeslice_ms", "100"),
 	PROC_IPC_SETTINGS,
-	CONSTANT("shm_rmid_forced", "0"),
 	PROC_DIR("random", 0555, random_dir),
 	PROC_DIR("pty", 0555, pty_dir),
 	PROC_DIR("seccomp", 0555, seccomp_dir),

@@ -142,13 +142,15 @@ struct shm_segment {
 	u64 attached; /* mappings, as Linux counts them: pieces of mprotect count */
 	s64 atime, dtime, ctime;
 	struct pid *creator, *last; /* counted, or NULL */
+	struct task *maker; /* who made it, NULL once that has ended */
+	struct list_head made; /* while there is a maker: list of all such */
 	struct user_account *locked_by; /* counted: charged for SHM_LOCK, or NULL */
 	bool removed; /* no longer in the table */
 };
 static inline struct ipc_ids *shm_ids(struct ipc_namespace *ns) { return &ns->ids[IPC_SHM]; }
 static inline struct shm_segment *shm_of(struct ipc_head *h) { return (struct shm_segment *)h; }
 static inline u64 shm_pages_of(const struct shm_segment *s) { return ALIGN_UP(s->size, PAGE_SIZE) >> PAGE_SHIFT; }
-/* => shm_lock. Takes s from the table if it is marked and nobody has it attached: then the caller drops a reference once the lock is free. */
+/* => shm_lock. Takes s from the table if it is marked (or shm_rmid_forced is set) and nobody has it attached: then the caller drops a reference once the lock is free. */
 bool shm_remove_unused(struct shm_segment *s);
 void shm_put(struct shm_segment *s);
 extern const struct file_ops shm_file_ops; /* shm_map.c */

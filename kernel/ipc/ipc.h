@@ -32,6 +32,7 @@ struct ipc_limits {
 	s32 sem[4]; /* semmsl semmns semopm semmni */
 	u64 shm_max, shm_all;
 	s32 shm_mni; /* bytes, pages, segments */
+	s32 shm_rmid_forced; /* what nobody has attached goes: with the last detach, and with the end of its maker */
 	s32 msg_max, msg_mnb, msg_mni; /* bytes of a message, of a queue; queues */
 	s32 queues_max, mq_msg_max, mq_msgsize_max, mq_msg_default, mq_msgsize_default;
 };
@@ -46,6 +47,8 @@ struct ipc_namespace {
 	u32 mq_count; /* mq_lock (mqueue_fs.c) */
 };
 extern struct ipc_namespace init_ipc_ns;
+/* shm_rmid_forced has been set: segments that nobody has attached, and whose makers have ended, go. */
+void shm_remove_orphans(struct ipc_namespace *ns);
 static inline struct ipc_namespace *current_ipc_ns(void) { return current_nsproxy()->ipc; }
 
 /* --- what /proc/sysvipc shows ------------------------------------------------------------------------------------------------------------ */

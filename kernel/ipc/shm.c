@@ -27,6 +27,7 @@ struct shm_info {
 
 DEFINE_SPINLOCK(shm_lock, RANK_IPC);
 
+static LIST_HEAD(made); /* shm_lock: segments whose makers live */
 /* Where the segments' files live. */
 static struct mount *shm_mount;
 static struct fs_type shm_type = { .name = "tmpfs", .nodev = true };
@@ -105,6 +106,7 @@ static int alloc_segment(struct ipc_namespace *ns, const struct ipc_get *g, stru
 		return err;
 	}
 	atomic_set(&s->refs, 1);
+	list_init(&s->made);
 	s->ns = ns;
 	s->size = g->size;
 	s->path.dentry->inode->private = s;
@@ -131,6 +133,11 @@ static int create(struct ipc_namespace *ns, struct ipc_get *g, struct ipc_head *
 		unreserve(ns, pages);
 		return err;
 	}
+	s->maker = current;
+	current->pf |= PF_SHM_MAKER;
+	spin_lock(&shm_lock);
+	list_add(&s->made, &made);
+	spin_unlock(&shm_lock);
 	*out = &s->head;
 	return 0;
 }
@@ -151,8 +158,18 @@ void shm_put(struct shm_segment *s)
 	kfree(s);
 }
 
+/* => lock */
+static void forget_maker(struct shm_segment *s)
+{
+	s->maker = NULL;
+	list_del(&s->made);
+}
+
 static void discard(struct ipc_namespace *ns, struct ipc_head *h)
 {
+	spin_lock(&shm_lock);
+	forget_maker(shm_of(h));
+	spin_unlock(&shm_lock);
 	unreserve(ns, shm_pages_of(shm_of(h)));
 	shm_put(shm_of(h));
 }
@@ -169,15 +186,55 @@ static void remove_segment(struct shm_segment *s)
 {
 	ipc_remove(shm_ids(s->ns), &s->head);
 	s->ns->shm_pages -= shm_pages_of(s);
+	forget_maker(s);
 	s->removed = true;
 }
 
 bool shm_remove_unused(struct shm_segment *s)
 {
-	if (s->removed || s->attached || !(s->head.mode & SHM_DEST))
+	if (s->removed || s->attached || !((s->head.mode & SHM_DEST) || s->ns->limits.shm_rmid_forced))
 		return false;
 	remove_segment(s);
 	return true;
+}
+
+/* Takes one segment of t from its list; *last: it is to be put. false: there is none. */
+static bool leave_one(struct task *t, struct shm_segment **last)
+{
+	struct shm_segment *s, *mine = NULL;
+	*last = NULL;
+	spin_lock(&shm_lock);
+	list_for_each(s, &made, made)
+		if (s->maker == t)
+			mine = s;
+	if (mine) {
+		forget_maker(mine);
+		if (mine->ns->limits.shm_rmid_forced && shm_remove_unused(mine))
+			*last = mine;
+	}
+	spin_unlock(&shm_lock);
+	return mine;
+}
+
+void hook_shm_leave(struct task *t)
+{
+	struct shm_segment *last;
+	t->pf &= ~PF_SHM_MAKER;
+	while (leave_one(t, &last))
+		if (last)
+			shm_put(last);
+}
+
+void shm_remove_orphans(struct ipc_namespace *ns)
+{
+	for (u32 i = 0; i < READ_ONCE(shm_ids(ns)->cap); i++) {
+		spin_lock(&shm_lock);
+		struct ipc_head *h = i < shm_ids(ns)->cap ? shm_ids(ns)->slot[i] : NULL;
+		bool last = h && !shm_of(h)->maker && shm_remove_unused(shm_of(h));
+		spin_unlock(&shm_lock);
+		if (last)
+			shm_put(shm_of(h));
+	}
 }
 
 /* What is still attached lives on, without a name, until it is detached. */

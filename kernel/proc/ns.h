@@ -81,6 +81,8 @@ extern struct ipc_namespace init_ipc_ns;
 int hook_sem_undo_share(struct task *child);
 /* t (current) lets go of its undo list, which it has: the last one takes back what SEM_UNDO promised. Before t changes its IPC namespace. */
 void hook_sem_undo_leave(struct task *t);
+/* t, with PF_SHM_MAKER, is no longer the maker of the segments it made. */
+void hook_shm_leave(struct task *t);
 
 /* --- mnt_ns.c --------------------------------------------------------------------------------------------------------------------------- */
 extern const struct ns_ops mnt_ns_ops;

@@ -89,6 +89,8 @@ static void commit_unshare(u64 flags, struct unshared *u)
 	struct task *me = current;
 	if ((flags & (CLONE_SYSVSEM | CLONE_NEWIPC)) && me->sem_undo)
 		hook_sem_undo_leave(me);
+	if ((flags & CLONE_NEWIPC) && (me->pf & PF_SHM_MAKER))
+		hook_shm_leave(me);
 	if (u->nsproxy) {
 		nsproxy_switch(u->nsproxy);
 		u->nsproxy = NULL;

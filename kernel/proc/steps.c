@@ -88,6 +88,8 @@ static void put_semundo(struct task *t, struct birth *b)
 {
 	if (unlikely(t->sem_undo))
 		hook_sem_undo_leave(t);
+	if (unlikely(t->pf & PF_SHM_MAKER))
+		hook_shm_leave(t);
 }
 
 /* --- what has nothing behind it yet ----------------------------------------------------------------------------------------------------- */

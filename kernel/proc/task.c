@@ -108,7 +108,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	spin_init(&t->alloc_lock, RANK_TASK);
 	t->exit_state = 0;
 	t->exit_code = 0;
-	t->pf = (t->pf & ~(PF_SUPERPRIV | PF_KTHREAD | PF_NO_SETAFFINITY | PF_EXITING | PF_SIGNALED | PF_PARKED_FOR_CORE)) | PF_FORKNOEXEC | (kthread ? PF_KTHREAD : 0);
+	t->pf = (t->pf & ~(PF_SUPERPRIV | PF_KTHREAD | PF_NO_SETAFFINITY | PF_EXITING | PF_SIGNALED | PF_PARKED_FOR_CORE | PF_SHM_MAKER)) | PF_FORKNOEXEC | (kthread ? PF_KTHREAD : 0);
 	list_init(&t->children);
 	list_init(&t->sibling);
 	t->ptrace = 0;

@@ -217,6 +217,7 @@ struct task {
 #define PF_PARKED_FOR_CORE 0x8u /* S: past the place in its exit where a core dump would hold it */
 #define PF_NO_SETAFFINITY 0x4000000u
 #define PF_RANDOMIZE 0x400000u
+#define PF_SHM_MAKER 0x800000u /* o: has made a System V segment */
 
 /* jobctl bits */
 #define JOBCTL_STOP_SIGMASK 0xffffu

@@ -335,5 +335,78 @@ static void outlives_its_namespace(void)
 		0));
 }
 
+static void set_forced(const char *v)
+{
+	int fd = open("/proc/sys/kernel/shm_rmid_forced", O_WRONLY);
+	CHECK(fd >= 0 && write(fd, v, strlen(v)) == (ssize_t)strlen(v));
+	close(fd);
+}
+static int there(int id)
+{
+	struct shmid_ds d;
+	return shmctl(id, IPC_STAT, &d) == 0;
+}
+/* A segment made by a child that has ended. */
+static int childs(void)
+{
+	CHECK(EXITED(IN_CHILD(SHARED[3] = shmget(IPC_PRIVATE, 4096, 0600)), 0));
+	CHECK(SHARED[3] >= 0);
+	return SHARED[3];
+}
+/* kernel.shm_rmid_forced: what nobody has attached goes with the last detach, and with whoever made it. */
+static void removal_is_forced(void)
+{
+	if (getuid() || unshare(CLONE_NEWIPC) < 0)
+		check_skip("not privileged");
+	int fd = open("/proc/sys/kernel/shm_rmid_forced", O_RDWR);
+	char c = 0;
+	CHECK(fd >= 0 && read(fd, &c, 1) == 1 && c == '0');
+	CHECK_ERR(pwrite(fd, "2", 1, 0), EINVAL);
+	close(fd);
+	int orphan = childs(), mine = shmget(IPC_PRIVATE, 4096, 0600), held = childs();
+	void *p = shmat(held, NULL, 0);
+	CHECK(mine >= 0 && p != (void *)-1 && there(orphan) && there(mine));
+	set_forced("1");
+	/* orphans go at once, but not what is attached, nor what its maker may still want */
+	CHECK(!there(orphan) && there(mine) && there(held));
+	CHECK(shmdt(p) == 0 && !there(held));
+	orphan = childs();
+	CHECK(!there(orphan));
+	/* attached and detached: gone, though its maker lives */
+	p = shmat(mine, NULL, 0);
+	CHECK(p != (void *)-1 && shmdt(p) == 0 && !there(mine));
+	/* attached by another when its maker ends */
+	int fds[2];
+	CHECK(pipe(fds) == 0);
+	pid_t maker = fork();
+	if (!maker) {
+		int id = shmget(IPC_PRIVATE, 4096, 0600);
+		CHECK(write(fds[1], &id, sizeof(id)) == sizeof(id));
+		await_value(&SHARED[4], 1);
+		_exit(0);
+	}
+	int id;
+	CHECK(read(fds[0], &id, sizeof(id)) == sizeof(id) && there(id));
+	p = shmat(id, NULL, 0);
+	CHECK(p != (void *)-1);
+	SHARED[4] = 1;
+	CHECK(EXITED(reap(maker), 0) && there(id) && shmdt(p) == 0 && !there(id));
+	/* who leaves the namespace leaves what it made */
+	pid_t leaver = fork();
+	if (!leaver) {
+		SHARED[3] = shmget(IPC_PRIVATE, 4096, 0600);
+		CHECK(there(SHARED[3]) && unshare(CLONE_NEWIPC) == 0);
+		SHARED[5] = 1;
+		await_value(&SHARED[6], 1);
+		_exit(0);
+	}
+	await_value(&SHARED[5], 1);
+	CHECK(!there(SHARED[3]));
+	SHARED[6] = 1;
+	CHECK(EXITED(reap(leaver), 0));
+	set_forced("0");
+	CHECK(there(childs()));
+}
+
 CASES(CASE(get_by_key), CASE(shares), CASE(addresses), CASE(pieces), CASE(removed_with_the_last), CASE(not_for_children), CASE(many_forks),
-	CASE(permissions), CASE(info), CASE(namespaces), CASE(outlives_its_namespace))
+	CASE(permissions), CASE(info), CASE(namespaces), CASE(outlives_its_namespace), CASE(removal_is_forced))
