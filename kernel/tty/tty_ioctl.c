@@ -338,7 +338,7 @@ static long session_ioctl(struct tty *tty, struct file *f, u32 cmd, u64 arg, boo
 {
 	switch (cmd) {
 	case TIOCSCTTY:
-		return master ? -EINVAL : tty_set_controlling(tty, f, arg == 1);
+		return tty_set_controlling(tty, f, arg == 1); /* through the master: the slave */
 	case TIOCNOTTY:
 		return master ? -ENOTTY : tty_give_up(tty);
 	case TIOCGPGRP:

@@ -301,6 +301,19 @@ static void who_takes_it_on_open(void)
 		0));
 }
 
+/* Asked through the master it is the slave that is taken. */
+static void taken_through_the_master(void)
+{
+	open_pair();
+	CHECK(EXITED(IN_CHILD({
+		CHECK(setsid() > 0);
+		CHECK(ioctl(master, TIOCSCTTY, 0) == 0 && has_terminal());
+		CHECK(tcgetpgrp(slave) == getpid() && tcgetsid(slave) == getpid());
+		CHECK_ERR(ioctl(master, TIOCNOTTY), ENOTTY);
+	}),
+		0));
+}
+
 static void a_terminal_can_be_stolen_by_root_only(void)
 {
 	open_pair();
@@ -762,7 +775,7 @@ static void exclusive_use(void)
 }
 
 CASES(CASE(setpgid_errors), CASE(setsid_where_the_number_is_a_group), CASE(orphaned_groups_do_not_stop), CASE(orphans_get_errors_from_the_terminal),
-	CASE(whole_orphaned_group_is_told), CASE(who_takes_it_on_open), CASE(a_terminal_can_be_stolen_by_root_only), CASE(inherited_and_dropped),
-	CASE(questions_about_it), CASE(background_calls), CASE(background_read_stops_the_group), CASE(strangers_are_not_stopped),
-	CASE(keys_go_to_the_whole_foreground), CASE(signal_keys_flush), CASE(hangup_continues_the_leader), CASE(old_foreground_hears_of_the_leaders_end),
-	CASE(leader_ends), CASE(vhangup_of_ones_own), CASE(typing_by_request), CASE(exclusive_use))
+	CASE(whole_orphaned_group_is_told), CASE(who_takes_it_on_open), CASE(taken_through_the_master), CASE(a_terminal_can_be_stolen_by_root_only),
+	CASE(inherited_and_dropped), CASE(questions_about_it), CASE(background_calls), CASE(background_read_stops_the_group),
+	CASE(strangers_are_not_stopped), CASE(keys_go_to_the_whole_foreground), CASE(signal_keys_flush), CASE(hangup_continues_the_leader),
+	CASE(old_foreground_hears_of_the_leaders_end), CASE(leader_ends), CASE(vhangup_of_ones_own), CASE(typing_by_request), CASE(exclusive_use))
