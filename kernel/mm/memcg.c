@@ -119,33 +119,17 @@ void memcg_set(struct thread *t, struct memcg *m)
 	spin_unlock_irqrestore(&memcg_lock, f);
 }
 
-void memcg_set_max(struct memcg *m, u64 pages)
+static void set_limit(u64 *limit, u64 pages)
 {
 	u64 f = spin_lock_irqsave(&memcg_lock);
-	m->max = pages;
+	*limit = pages;
 	spin_unlock_irqrestore(&memcg_lock, f);
 }
 
-void memcg_set_high(struct memcg *m, u64 pages)
-{
-	u64 f = spin_lock_irqsave(&memcg_lock);
-	m->high = pages;
-	spin_unlock_irqrestore(&memcg_lock, f);
-}
-
-void memcg_set_min(struct memcg *m, u64 pages)
-{
-	u64 f = spin_lock_irqsave(&memcg_lock);
-	m->min = pages;
-	spin_unlock_irqrestore(&memcg_lock, f);
-}
-
-void memcg_set_low(struct memcg *m, u64 pages)
-{
-	u64 f = spin_lock_irqsave(&memcg_lock);
-	m->low = pages;
-	spin_unlock_irqrestore(&memcg_lock, f);
-}
+void memcg_set_max(struct memcg *m, u64 pages) { set_limit(&m->max, pages); }
+void memcg_set_high(struct memcg *m, u64 pages) { set_limit(&m->high, pages); }
+void memcg_set_min(struct memcg *m, u64 pages) { set_limit(&m->min, pages); }
+void memcg_set_low(struct memcg *m, u64 pages) { set_limit(&m->low, pages); }
 
 u64 memcg_restart_peak(struct memcg *m, u64 *old)
 {

@@ -30,85 +30,94 @@ static long status_field(const char *name)
 	char *p = strstr(buf, name);
 	return p ? strtol(p + strlen(name) + 1, NULL, 0) : -1;
 }
+/* After exec, in the new program: what it still has. */
+static int check_kept(char **argv)
+{
+	gid_t g[4];
+	cpu_set_t set;
+	int on = 0;
+	struct sched_param sp;
+	sigset_t s;
+	WANT(1, geteuid() || (getgroups(4, g) == 2 && g[0] == 11 && g[1] == 22));
+	WANT(2, sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1 && CPU_ISSET(0, &set));
+	WANT(3, sched_getscheduler(0) == SCHED_BATCH && sched_getparam(0, &sp) == 0);
+	WANT(4, prctl(PR_GET_TIMERSLACK) == 77000);
+	char buf[16] = "";
+	int fd = open("/proc/self/oom_score_adj", O_RDONLY);
+	WANT(5, read(fd, buf, sizeof(buf) - 1) > 0 && atoi(buf) == 333);
+	close(fd);
+	WANT(6, prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 && on == 1);
+	WANT(7, prctl(PR_GET_PDEATHSIG, &on) == 0 && on == SIGUSR2);
+	/* Signals, for the process and for the thread. */
+	WANT(8, sigpending(&s) == 0 && sigismember(&s, SIGUSR1) && sigismember(&s, SIGRTMIN));
+	fd = open("/proc/self/coredump_filter", O_RDONLY);
+	memset(buf, 0, sizeof(buf));
+	WANT(9, read(fd, buf, sizeof(buf) - 1) > 0 && strtoul(buf, NULL, 16) == 0x21);
+	close(fd);
+	WANT(10, prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+	WANT(11, lseek(200, 0, SEEK_CUR) == 5 && (fcntl(200, F_GETFL) & O_APPEND));
+	WANT(12, sched_getscheduler(0) >= 0 && getpriority(PRIO_PROCESS, 0) == 4);
+	struct timespec t;
+	WANT(13, clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 && (t.tv_sec || t.tv_nsec >= 100000000));
+	WANT(14, waitpid(atoi(argv[2]), &on, 0) == atoi(argv[2]) && EXITED(on, 3)); /* children */
+	return 0;
+}
+/* What it has no more. */
+static int check_gone(char **argv)
+{
+	void *head;
+	size_t len;
+	WANT(1, status_field("VmLck:") == 0);
+	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	WANT(2, m != MAP_FAILED && status_field("VmLck:") == 0);
+	WANT(3, syscall(SYS_get_robust_list, 0, &head, &len) == 0 && head != (void *)strtoul(argv[2], NULL, 0));
+	struct shmid_ds ds;
+	WANT(4, shmctl(atoi(argv[3]), IPC_STAT, &ds) == 0 && ds.shm_nattch == 0);
+	WANT(5, prctl(PR_GET_KEEPCAPS) == 0);
+	WANT(6, prctl(PR_GET_DUMPABLE) == 1);
+	for (int sig = 1; sig <= 64; sig++) {
+		struct {
+			unsigned long handler, flags, restorer, mask;
+		} ka;
+		if (syscall(SYS_rt_sigaction, sig, NULL, &ka, 8))
+			continue;
+		WANT(8, ka.flags == 0 && ka.mask == 0 && ka.restorer == 0 && ka.handler == (sig == SIGINT ? 1UL : 0UL));
+	}
+	return 0;
+}
+/* The locks of the program before, which a child tries; argv[2]: whether its POSIX lock is kept, or 2 when it is somebody else's that is in the way. */
+static int check_locks(char **argv)
+{
+	struct flock own = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (atoi(argv[2]) == 2)
+		return fcntl(open("posix", O_RDWR), F_SETLK, &own) == -1 && errno == EAGAIN ? 0 : 8;
+	int st = IN_CHILD({
+		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int a = open("posix", O_RDWR);
+		int b = open("flock", O_RDWR);
+		int c = open("ofd", O_RDWR);
+		int kept = atoi(argv[2]);
+		int got = fcntl(a, F_SETLK, &l);
+		if (kept ? got == 0 : got != 0)
+			_exit(1);
+		if (flock(b, LOCK_EX | LOCK_NB) == 0)
+			_exit(2);
+		l.l_type = F_WRLCK;
+		if (fcntl(c, F_OFD_SETLK, &l) == 0)
+			_exit(3);
+	});
+	return EXITED(st, 0) ? 0 : 9;
+}
 static int helper(int argc, char **argv)
 {
 	const char *what = argv[1] + 2;
 	(void)argc;
-	if (!strcmp(what, "kept")) {
-		gid_t g[4];
-		cpu_set_t set;
-		int on = 0;
-		struct sched_param sp;
-		sigset_t s;
-		WANT(1, geteuid() || (getgroups(4, g) == 2 && g[0] == 11 && g[1] == 22));
-		WANT(2, sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1 && CPU_ISSET(0, &set));
-		WANT(3, sched_getscheduler(0) == SCHED_BATCH && sched_getparam(0, &sp) == 0);
-		WANT(4, prctl(PR_GET_TIMERSLACK) == 77000);
-		char buf[16] = "";
-		int fd = open("/proc/self/oom_score_adj", O_RDONLY);
-		WANT(5, read(fd, buf, sizeof(buf) - 1) > 0 && atoi(buf) == 333);
-		close(fd);
-		WANT(6, prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 && on == 1);
-		WANT(7, prctl(PR_GET_PDEATHSIG, &on) == 0 && on == SIGUSR2);
-		/* Signals, for the process and for the thread. */
-		WANT(8, sigpending(&s) == 0 && sigismember(&s, SIGUSR1) && sigismember(&s, SIGRTMIN));
-		fd = open("/proc/self/coredump_filter", O_RDONLY);
-		memset(buf, 0, sizeof(buf));
-		WANT(9, read(fd, buf, sizeof(buf) - 1) > 0 && strtoul(buf, NULL, 16) == 0x21);
-		close(fd);
-		WANT(10, prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
-		WANT(11, lseek(200, 0, SEEK_CUR) == 5 && (fcntl(200, F_GETFL) & O_APPEND));
-		WANT(12, sched_getscheduler(0) >= 0 && getpriority(PRIO_PROCESS, 0) == 4);
-		struct timespec t;
-		WANT(13, clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 && (t.tv_sec || t.tv_nsec >= 100000000));
-		WANT(14, waitpid(atoi(argv[2]), &on, 0) == atoi(argv[2]) && EXITED(on, 3)); /* children */
-		return 0;
-	}
-	if (!strcmp(what, "gone")) {
-		void *head;
-		size_t len;
-		WANT(1, status_field("VmLck:") == 0);
-		char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		WANT(2, m != MAP_FAILED && status_field("VmLck:") == 0);
-		WANT(3, syscall(SYS_get_robust_list, 0, &head, &len) == 0 && head != (void *)strtoul(argv[2], NULL, 0));
-		struct shmid_ds ds;
-		WANT(4, shmctl(atoi(argv[3]), IPC_STAT, &ds) == 0 && ds.shm_nattch == 0);
-		WANT(5, prctl(PR_GET_KEEPCAPS) == 0);
-		WANT(6, prctl(PR_GET_DUMPABLE) == 1);
-		for (int sig = 1; sig <= 64; sig++) {
-			struct {
-				unsigned long handler, flags, restorer, mask;
-			} ka;
-			if (syscall(SYS_rt_sigaction, sig, NULL, &ka, 8))
-				continue;
-			WANT(8, ka.flags == 0 && ka.mask == 0 && ka.restorer == 0 && ka.handler == (sig == SIGINT ? 1UL : 0UL));
-		}
-		return 0;
-	}
-	if (!strcmp(what, "locks")) {
-		/* Of the program before; a child tries them. */
-		struct flock own = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-		if (atoi(argv[2]) == 2)
-			return fcntl(open("posix", O_RDWR), F_SETLK, &own) == -1 && errno == EAGAIN ? 0 : 8;
-		return EXITED(IN_CHILD({
-			struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-			int a = open("posix", O_RDWR);
-			int b = open("flock", O_RDWR);
-			int c = open("ofd", O_RDWR);
-			int kept = atoi(argv[2]);
-			int got = fcntl(a, F_SETLK, &l);
-			if (kept ? got == 0 : got != 0)
-				_exit(1);
-			if (flock(b, LOCK_EX | LOCK_NB) == 0)
-				_exit(2);
-			l.l_type = F_WRLCK;
-			if (fcntl(c, F_OFD_SETLK, &l) == 0)
-				_exit(3);
-		}),
-				   0)
-				   ? 0
-				   : 9;
-	}
+	if (!strcmp(what, "kept"))
+		return check_kept(argv);
+	if (!strcmp(what, "gone"))
+		return check_gone(argv);
+	if (!strcmp(what, "locks"))
+		return check_locks(argv);
 	if (!strcmp(what, "mdwe"))
 		return prctl(PR_GET_MDWE_, 0, 0, 0, 0) == atoi(argv[2]) ? 0 : 1;
 	if (!strcmp(what, "exit"))

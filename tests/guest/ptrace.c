@@ -4,21 +4,6 @@
 #include <sys/prctl.h>
 
 static void nothing(void) {}
-static void sleeps(void)
-{
-	for (;;)
-		pause();
-}
-static pid_t child(void (*fn)(void))
-{
-	pid_t p = fork();
-	CHECK(p >= 0);
-	if (!p) {
-		fn();
-		_exit(0);
-	}
-	return p;
-}
 
 static void traceme(void)
 {

@@ -19,21 +19,6 @@ static int helper(int argc, char **argv)
 	return 127;
 }
 
-static void sleeps(void)
-{
-	for (;;)
-		pause();
-}
-static pid_t child(void (*fn)(void))
-{
-	pid_t p = fork();
-	CHECK(p >= 0);
-	if (!p) {
-		fn();
-		_exit(0);
-	}
-	return p;
-}
 static pid_t traced_with(void (*fn)(void), unsigned long opts)
 {
 	pid_t p = traced(fn);

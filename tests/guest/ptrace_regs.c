@@ -5,11 +5,6 @@
 
 #define DEBUGREG(n) (offsetof(struct user, u_debugreg) + (n) * 8)
 
-static void sleeps(void)
-{
-	for (;;)
-		pause();
-}
 static siginfo_t siginfo_of(pid_t p)
 {
 	siginfo_t si;

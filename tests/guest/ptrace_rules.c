@@ -13,21 +13,6 @@
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
 
-static void sleeps(void)
-{
-	for (;;)
-		pause();
-}
-static pid_t child(void (*fn)(void))
-{
-	pid_t p = fork();
-	CHECK(p >= 0);
-	if (!p) {
-		fn();
-		_exit(0);
-	}
-	return p;
-}
 static siginfo_t siginfo_of(pid_t p)
 {
 	siginfo_t si;

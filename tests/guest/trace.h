@@ -34,6 +34,23 @@ static inline int stop_of(pid_t pid)
 	return st >> 8;
 }
 static inline void cont(pid_t pid) { CHECK(pt(PTRACE_CONT, pid, 0, 0) == 0); }
+/* For a child that only has to be there. */
+static inline void sleeps(void)
+{
+	for (;;)
+		pause();
+}
+/* A child that runs fn and is nobody's tracee. */
+static inline pid_t child(void (*fn)(void))
+{
+	pid_t p = fork();
+	CHECK(p >= 0);
+	if (!p) {
+		fn();
+		_exit(0);
+	}
+	return p;
+}
 /* A child that traces itself by its parent and is stopped by SIGSTOP; then it runs fn. */
 static inline pid_t traced(void (*fn)(void))
 {
