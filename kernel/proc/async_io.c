@@ -15,6 +15,7 @@
 #include "proc/signal.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
+#include "vfs/unix.h"
 
 #ifndef F_GETOWNER_UIDS
 #define F_GETOWNER_UIDS 17
@@ -102,10 +103,20 @@ static void tell(const struct file_owner *o, struct task *t, int code, u32 band)
 	/* Signals whose codes mean something else say only where they come from. */
 	if (o->sig && sig_in(o->sig, SIGSET_SYNC | SIGMASK(SIGCHLD)))
 		code = SI_SIGIO;
+	/* An urgent byte has SIGURG; one who did not choose a signal gets no second one. */
+	if (code == POLL_PRI && !o->sig)
+		return;
 	struct ksiginfo i = { .signo = o->sig, .code = code, .value = band, .status = o->fd };
 	/* No signal chosen, or its queue is full: the old one, which says nothing. */
 	if (!o->sig || send_signal_info(t, o->sig, &i, to))
 		send_signal_info(t, SIGIO, NULL, to);
+}
+
+/* => tasklist_lock */
+static void tell_urgent(const struct file_owner *o, struct task *t)
+{
+	if (may_signal(o, t))
+		send_signal_info(t, SIGURG, NULL, o->type == PIDTYPE_PID ? PIDTYPE_PID : PIDTYPE_TGID);
 }
 
 static void tell_all(const struct file_owner *o, int code, u32 band)
@@ -372,6 +383,30 @@ void hook_file_owner_tell(struct file_owner *o, int fd, bool later)
 		send_events(o, POLLMSG, fd);
 	}
 	owner_put(o);
+}
+
+void hook_file_owner_urgent(struct file *f)
+{
+	struct file_owner *o = READ_ONCE(f->owner);
+	if (!o)
+		return;
+	spin_lock(&o->lock);
+	struct file_owner now = { .pid = o->pid, .type = o->type, .uid = o->uid, .euid = o->euid };
+	if (now.pid)
+		pid_get(now.pid);
+	spin_unlock(&o->lock);
+	if (!now.pid)
+		return;
+	struct task *t;
+	spin_lock(&tasklist_lock);
+	if (now.type == PIDTYPE_PGID) {
+		list_for_each (t, &now.pid->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+			tell_urgent(&now, t);
+	} else if ((t = pid_task(now.pid, now.type))) {
+		tell_urgent(&now, t);
+	}
+	spin_unlock(&tasklist_lock);
+	pid_put(now.pid);
 }
 
 /* --- fcntl ------------------------------------------------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
-/* What the vfs and mm rooms ask about the current process: hook_current_tgid, hook_peer_ids, hook_claim_pid, hook_capable. */
+/* What the vfs and mm rooms ask about the current process: hook_current_tgid, hook_pid_*, hook_claim_pid, hook_capable. */
+#include "proc/ns.h"
 #include "proc/proc.h"
 #include "vfs/unix.h"
 
@@ -14,22 +15,40 @@ s32 hook_pid_visible(s32 nr)
 	return seen;
 }
 
-void hook_peer_ids(struct ucred_k *out)
+struct pid *hook_pid_of_current(void)
 {
-	const struct cred *c = current_cred();
-	*out = (struct ucred_k){ .pid = current->tgid, .uid = c->euid, .gid = c->egid };
+	struct pid *p = current->signal->pids[PIDTYPE_TGID];
+	pid_get(p);
+	return p;
 }
 
-int hook_claim_pid(s32 *nr)
+void hook_pid_get(struct pid *p) { pid_get(p); }
+
+void hook_pid_put(struct pid *p)
 {
-	if (*nr != current_vpid() && !ns_capable(current_pid_ns()->common.owner, CAP_SYS_ADMIN))
-		return -EPERM;
-	struct pid *p = find_get_pid(*nr);
-	if (!p)
-		return -ESRCH;
-	*nr = pid_nr(p);
-	pid_put(p);
-	return 0;
+	if (p)
+		pid_put(p);
 }
+
+s32 hook_pid_shown(const struct pid *p) { return pid_vnr(p); }
+
+int hook_pidfd_open(struct pid *p, struct file **out)
+{
+	spin_lock(&tasklist_lock);
+	bool alive = !list_empty(&p->tasks[PIDTYPE_TGID]);
+	spin_unlock(&tasklist_lock);
+	return alive ? pidfd_create(p, 0, out) : -EINVAL;
+}
+
+int hook_claim_pid(s32 nr, struct pid **out)
+{
+	*out = NULL;
+	if (nr != current_vpid() && !ns_capable(current_pid_ns()->common.owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	*out = find_get_pid(nr);
+	return *out ? 0 : -ESRCH;
+}
+
+long hook_net_ns_open(struct net_namespace *ns) { return nsfs_open(&ns->common); }
 
 bool hook_capable(int cap) { return capable(cap); }

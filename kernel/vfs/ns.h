@@ -54,6 +54,7 @@ extern struct time_namespace init_time_ns;
 /* Whose sockets see each other's abstract names (proc/net_ns.c). */
 struct net_namespace {
 	struct ns_common common;
+	u64 cookie; /* a: SO_NETNS_COOKIE, 0 = nobody asked yet */
 };
 extern struct net_namespace init_net_ns;
 

@@ -32,6 +32,11 @@
 
 #define SCM_RIGHTS 1
 #define SCM_CREDENTIALS 2
+#define SCM_PIDFD 4
+#ifndef SO_PASSPIDFD /* since Linux 6.5 */
+#define SO_PASSPIDFD 76
+#define SO_PEERPIDFD 77
+#endif
 #define SCM_MAX_FD 253
 #define SOMAXCONN 4096
 

@@ -7,15 +7,18 @@
  */
 #include "vfs/unix.h"
 
+#include <asm/ioctls.h>
 #include <asm/socket.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/sockios.h>
 
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "vfs/dcache.h"
 #include "vfs/internal.h"
 #include "vfs/poll.h"
 
@@ -44,6 +47,7 @@ void unix_put(struct unix_socket *s)
 	list_del(&s->all_node);
 	spin_unlock(&all_lock);
 	unix_addr_put(s->addr);
+	unix_peer_drop(s->peer_id);
 	ns_put(&s->net->common);
 	kfree(s);
 }
@@ -58,14 +62,27 @@ void unix_for_each(const struct net_namespace *ns, bool (*fn)(struct unix_socket
 	spin_unlock(&all_lock);
 }
 
-struct ucred_k cred_shown(const struct ucred_k *c)
+struct unix_peer unix_peer_me(void)
 {
-	struct ucred_k seen = { c->pid > 0 ? hook_pid_visible(c->pid) : c->pid, c->uid, c->gid };
-	if (c->uid != NO_ID)
-		seen.uid = my_uid(c->uid);
-	if (c->gid != NO_ID)
-		seen.gid = my_gid(c->gid);
-	return seen;
+	struct unix_peer p = { hook_pid_of_current(), current_cred() };
+	cred_get(p.cred);
+	return p;
+}
+
+struct unix_peer unix_peer_again(struct unix_peer p)
+{
+	if (p.pid) {
+		hook_pid_get(p.pid);
+		cred_get(p.cred);
+	}
+	return p;
+}
+
+void unix_peer_drop(struct unix_peer p)
+{
+	hook_pid_put(p.pid);
+	if (p.cred)
+		cred_put(p.cred);
 }
 
 struct unix_socket *unix_create(u8 type)
@@ -89,7 +106,7 @@ struct unix_socket *unix_create(u8 type)
 	list_init(&s->inflight_node);
 	list_init(&s->gc_node);
 	s->max_queue = DGRAM_QUEUE;
-	s->peer_cred = (struct ucred_k){ 0, ~0u, ~0u };
+	s->peek_off = -1;
 	s->sndbuf = s->rcvbuf = BUF_DEFAULT;
 	s->rcvtimeo = s->sndtimeo = NO_TIMEOUT;
 	s->lowat = 1;
@@ -203,7 +220,8 @@ void unix_end(struct unix_socket *s, bool embryo)
 	s->dead = true;
 	s->shutdown = SHUT_RCV | SHUT_SND;
 	s->state = UNIX_CLOSED;
-	bool unread = !list_empty(&s->queue);
+	bool unread = unix_unread(s);
+	s->urgent = NULL;
 	list_splice_tail(&s->queue, &messages);
 	list_splice_tail(&s->pending, &embryos);
 	s->queued = s->nr_pending = 0;
@@ -278,6 +296,8 @@ static u32 unix_poll(struct file *f, struct poll_table *pt)
 		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
 	if (!list_empty(&s->queue) || !list_empty(&s->pending))
 		mask |= POLLIN | POLLRDNORM;
+	if (READ_ONCE(s->urgent))
+		mask |= POLLPRI;
 	if (unix_is_connected_type(s) && READ_ONCE(s->state) == UNIX_CLOSED)
 		mask |= POLLHUP;
 	if (unix_writable(s) && (s->type == SOCK_STREAM || peer_has_room(s)))
@@ -285,18 +305,67 @@ static u32 unix_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
+/* SIOCUNIXFILE: a descriptor, O_PATH, for what s is bound to. */
+static long open_path(struct unix_socket *s)
+{
+	struct path p;
+	struct file *f;
+	if (!ns_capable(s->net->common.owner, CAP_NET_ADMIN))
+		return -EPERM;
+	spin_lock(&unix_table_lock);
+	p = s->path;
+	if (p.mnt)
+		path_get(&p);
+	spin_unlock(&unix_table_lock);
+	if (!p.mnt)
+		return -ENOENT;
+	int err = file_alloc(O_PATH, &f);
+	if (!err) {
+		err = file_open_path(f, &p, NULL);
+		if (err)
+			file_put(f);
+	}
+	path_put(&p);
+	return err ? err : fd_install_new(f, true);
+}
+
+static long set_owner(struct file *f, uaddr_t arg)
+{
+	s32 who;
+	return get_user(who, arg) ? -EFAULT : hook_file_owner(f, F_SETOWN, (u64)(s64)who);
+}
+
 static long unix_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct unix_socket *s = f->private;
 	long n;
-	if (cmd == 0x541b) /* FIONREAD, SIOCINQ */
+	switch (cmd) {
+	case FIONREAD:
 		n = unix_inq(s);
-	else if (cmd == 0x5411) /* TIOCOUTQ, SIOCOUTQ */
+		break;
+	case TIOCOUTQ:
 		n = atomic_read(&s->wmem);
-	else
+		break;
+	case SIOCATMARK:
+		n = unix_at_mark(s);
+		break;
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		return put_user((s32)hook_file_owner(f, F_GETOWN, 0), arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		return set_owner(f, arg);
+	case SIOCUNIXFILE:
+		return open_path(s);
+	case SIOCGSKNS:
+		return ns_capable(s->net->common.owner, CAP_NET_ADMIN) ? hook_net_ns_open(s->net) : -EPERM;
+	default:
 		return -ENOTTY;
+	}
 	return n < 0 ? n : put_user((s32)n, arg);
 }
+
+static int unix_show_fdinfo(struct file *f, char *buf, size_t size) { return format_str(buf, size, "scm_fds: %u\n", unix_files_waiting(f->private)); }
 
 const struct file_ops unix_fops = {
 	.async = true,
@@ -304,6 +373,7 @@ const struct file_ops unix_fops = {
 	.write = unix_file_write,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
+	.show_fdinfo = unix_show_fdinfo,
 	.release = unix_release,
 };
 

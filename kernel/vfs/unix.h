@@ -1,21 +1,28 @@
 /*
- * Unix sockets. unix.c: life and the file's operations; unix_name.c: names; unix_connect.c: connections; unix_opts.c: options; unix_msg.c: sending and receiving; unix_scm.c: descriptors and credentials that travel
- * with messages, and the collection of sockets that only messages still hold.
+ * Unix sockets. unix.c: life and the file's operations; unix_name.c: names; unix_connect.c: connections; unix_opts.c: options; unix_msg.c: messages, their
+ * sending and receiving in unix_stream.c and unix_dgram.c; unix_scm.c: descriptors and credentials that travel with messages, and the collection of sockets that
+ * only messages still hold.
  */
 #ifndef PANDO_VFS_UNIX_H
 #define PANDO_VFS_UNIX_H
 
 #include "sched/mutex.h"
+#include "vfs/cred.h"
 #include "vfs/file.h"
 #include "vfs/socket.h"
 
 #define NO_TIMEOUT (~0UL)
 
-/* Who somebody is, as SO_PEERCRED and SCM_CREDENTIALS tell it: the layout of Linux's struct ucred. Inside the kernel the ids are those of the initial
- * namespaces; cred_shown() gives the reader's view. */
-struct ucred_k {
-	s32 pid;
+struct pid; /* proc's */
+/* Whom a message is from. Ids are those of the initial namespace; nobody: pid NULL and NO_ID. */
+struct unix_who {
+	struct pid *pid; /* counted, or NULL */
 	u32 uid, gid;
+};
+/* A process at one moment, for SO_PEERCRED, SO_PEERPIDFD and SO_PEERGROUPS. Both counted; both NULL = none. */
+struct unix_peer {
+	struct pid *pid;
+	const struct cred *cred;
 };
 struct unix_addr {
 	atomic_t refs;
@@ -35,9 +42,11 @@ struct unix_msg {
 	struct unix_socket *sender; /* counted; charged with `charge` bytes */
 	struct unix_addr *from;     /* counted, or NULL */
 	struct unix_files *files;   /* receiver's lock, and its read_lock to take them off; or NULL */
-	struct ucred_k cred;
+	struct unix_who who;
 	u32 charge;
 	u32 len, done;              /* done: receiver's read_lock; bytes taken already (streams) */
+	bool peeked; /* receiver's lock: an empty datagram that was looked at */
+	u64 stamp; /* when it was sent, ns of CLOCK_REALTIME; 0 = not noted */
 	char data[];
 };
 
@@ -54,7 +63,8 @@ struct unix_socket {
 	u8 state;                    /* L: enum unix_state */
 	u8 shutdown;                 /* L: SHUT_* */
 	bool dead;                   /* L: released */
-	bool passcred;               /* a */
+	bool passcred, passpidfd, passsec; /* a */
+	u8 stamps; /* a: STAMP_*: messages come with the time */
 	struct spinlock lock;        /* RANK_UNIX */
 	struct mutex read_lock;      /* RANK_SOCKET: one reader at a time takes from the queue */
 	struct mutex bind_lock;      /* RANK_RENAME: bind is one at a time, above the path walk */
@@ -62,6 +72,9 @@ struct unix_socket {
 	struct wait_queue peer_wait; /* others that wait for room in our queue */
 	struct list_head queue;      /* L: struct unix_msg */
 	u32 queued;                  /* L: how many */
+	u64 arrivals; /* L: how many there have ever been */
+	struct unix_msg *urgent; /* L: the message of the queue that is one urgent byte, or NULL */
+	s32 peek_off; /* read_lock: SO_PEEK_OFF, -1 = none */
 	u32 max_queue;               /* L: datagrams, or connections not accepted */
 	struct list_head pending;    /* L: listeners: connections not accepted, accept_node */
 	u32 nr_pending;              /* L */
@@ -73,13 +86,15 @@ struct unix_socket {
 	struct path path;            /* T: bound in the file system (holds the mount); mnt NULL = not */
 	struct inode *inode;         /* T: the same's inode, counted, or NULL */
 	struct list_head name_node;  /* T: abstract names */
-	struct ucred_k peer_cred;    /* L: {0, -1, -1} = none */
+	struct unix_peer peer_id; /* L: the peer's process when the two were joined; a listener's own */
+	u64 cookie; /* a: SO_COOKIE, 0 = nobody asked yet */
 	s32 error;                   /* a: pending, positive */
 	atomic_t wmem;               /* a: bytes sent and not yet received */
 	u32 sndbuf, rcvbuf;          /* a */
 	u64 rcvtimeo, sndtimeo;      /* a: ns or NO_TIMEOUT */
 	u32 flags;                   /* a: the options that are only remembered, BIT(SO_*) */
-	s32 lowat, linger_on, linger_time, priority; /* a: remembered */
+	s32 lowat; /* a: SO_RCVLOWAT */
+	s32 linger_on, linger_time, priority; /* a: remembered */
 	struct file *file;           /* I once installed: not counted; NULL before accept */
 	u32 inflight;                /* T: messages that hold file */
 	u32 gc_count;                /* T: scratch of a collection */
@@ -87,6 +102,9 @@ struct unix_socket {
 	struct list_head inflight_node; /* T: all sockets with inflight > 0 */
 	struct list_head gc_node;    /* T */
 };
+#define STAMP_ON 1u
+#define STAMP_NS 2u /* a timespec, not a timeval */
+#define STAMP_NEW 4u /* under the numbers of the 64-bit time ABI */
 extern struct spinlock unix_table_lock; /* RANK_UNIX_TABLE */
 extern const struct file_ops unix_fops;
 
@@ -105,6 +123,12 @@ void unix_lock_two(struct unix_socket *a, struct unix_socket *b);
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b);
 /* The peer with a reference, or NULL. */
 struct unix_socket *unix_peer_get(struct unix_socket *s);
+/* Current / another reference to p / gives a reference back: not with spinlocks held. */
+struct unix_peer unix_peer_me(void);
+struct unix_peer unix_peer_again(struct unix_peer p);
+void unix_peer_drop(struct unix_peer p);
+/* s is told whom its messages are from. */
+static inline bool unix_wants_sender(const struct unix_socket *s) { return READ_ONCE(s->passcred) || READ_ONCE(s->passpidfd); }
 /* The live socket of s's type that s knows by that name, with a reference. 0, -ECONNREFUSED, -EPROTOTYPE, -EACCES, or from the path walk. May sleep. */
 int unix_find(const struct unix_socket *s, const struct sockaddr_un *name, u32 len, struct unix_socket **out);
 /* Checks a name from user space: 0 or -EINVAL. */
@@ -172,18 +196,30 @@ long unix_getsockopt(struct unix_socket *s, int name, uaddr_t val, uaddr_t ulen)
 ssize_t unix_sendmsg(struct unix_socket *s, struct socket_msg *m, u32 flags);
 ssize_t unix_recvmsg(struct unix_socket *s, struct socket_msg *m, u32 flags);
 void unix_msg_free(struct unix_msg *msg);
+/* => s->lock. m leaves the queue. */
+void unix_dequeue(struct unix_socket *s, struct unix_msg *m);
 /* Bytes a read would give now (SIOCINQ). -EINVAL for listeners. */
 long unix_inq(struct unix_socket *s);
+/* => s->lock. Is there anything nobody has read? */
+bool unix_unread(const struct unix_socket *s);
+/* The next read would begin at an urgent byte's place (SIOCATMARK). */
+bool unix_at_mark(struct unix_socket *s);
+/* Descriptors in the messages of s's queue, or of those of connections that wait. */
+u32 unix_files_waiting(struct unix_socket *s);
 
 /* --- unix_scm.c --- */
 struct unix_scm {
-	struct ucred_k cred;
+	struct unix_who who; /* counted; as claimed by SCM_CREDENTIALS, or nobody */
 	struct unix_files *files;
 };
-/* Reads a sender's control data. 0, -EINVAL, -EPERM, -ESRCH, -EBADF, -ENOMEM, -EFAULT, -ETOOMANYREFS. On success scm_drop() or a message owns the files. */
+/* Reads a sender's control data. 0, -EINVAL, -EPERM, -ESRCH, -EBADF, -ENOMEM, -EFAULT, -ETOOMANYREFS. On success scm_drop() is due. */
 int scm_send(struct socket_msg *m, struct unix_scm *scm);
-/* Stores credentials and descriptors into the receiver's control buffer; consumes the files. */
+/* Stores credentials, descriptors and a pidfd into the receiver's control buffer; consumes the files and the credentials. */
 void scm_recv(struct unix_socket *s, struct socket_msg *m, struct unix_scm *scm, u32 flags);
+/* Gives back what is left in scm. */
+void scm_drop(struct unix_scm *scm);
+/* A control message of level SOL_SOCKET, cut with MSG_CTRUNC where there is not enough room. */
+void scm_put(struct socket_msg *m, int type, const void *data, u64 len);
 /* Puts files that no message owns (any more). NULL is fine. */
 void unix_files_drop(struct unix_files *files);
 /* Counts files as in flight / not any more. */
@@ -194,13 +230,21 @@ struct unix_files *unix_files_dup(struct unix_files *files);
 /* Frees sockets that are held by messages in their own queues only. */
 void unix_gc(void);
 
-/* --- defined by proc --- */
-/* Current's process id, euid and egid. */
-void hook_peer_ids(struct ucred_k *out);
-/* May current say that it is process `pid` (as it counts)? *pid becomes the initial namespace's number. 0, -EPERM, -ESRCH. */
-int hook_claim_pid(s32 *pid);
-/* What current sees of c. */
-struct ucred_k cred_shown(const struct ucred_k *c);
+/* --- defined by proc: vfs_hooks.c --- */
+/* Current's process, counted; hook_pid_get and _put count it further (put: NULL is fine). */
+struct pid *hook_pid_of_current(void);
+void hook_pid_get(struct pid *p);
+void hook_pid_put(struct pid *p);
+/* The number current knows it by, also after its end; 0 = current does not see it. NULL: 0. */
+s32 hook_pid_shown(const struct pid *p);
+/* An open pidfd for it. 0, -EINVAL (no such process any more), -ENOMEM ... */
+int hook_pidfd_open(struct pid *p, struct file **out);
+/* May current say that it is process `nr` (as it counts)? *out is counted. 0, -EPERM, -ESRCH. */
+int hook_claim_pid(s32 nr, struct pid **out);
+/* f's owner gets SIGURG. => no spinlocks */
+void hook_file_owner_urgent(struct file *f);
+/* SIOCGSKNS: a descriptor for ns. -EPERM ... */
+long hook_net_ns_open(struct net_namespace *ns);
 /* Lines of /proc/net/unix: calls fn for every socket of ns with a spinlock held, until it returns false. */
 void unix_for_each(const struct net_namespace *ns, bool (*fn)(struct unix_socket *s, void *arg), void *arg);
 /* One such line with its newline; length as format_str. */

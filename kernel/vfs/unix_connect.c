@@ -5,22 +5,25 @@
 
 int unix_listen(struct unix_socket *s, int backlog)
 {
-	struct ucred_k me;
+	struct unix_peer me;
 	int err = 0;
 	if (!unix_is_connected_type(s))
 		return -EOPNOTSUPP;
 	if (!smp_load_acquire(&s->addr))
 		return -EINVAL;
-	hook_peer_ids(&me);
+	me = unix_peer_me();
 	spin_lock(&s->lock);
 	if (s->state == UNIX_CONNECTED) {
 		err = -EINVAL;
 	} else {
 		s->max_queue = min((u32)backlog, (u32)SOMAXCONN);
 		s->state = UNIX_LISTENING;
-		s->peer_cred = me;
+		struct unix_peer old = s->peer_id;
+		s->peer_id = me;
+		me = old;
 	}
 	spin_unlock(&s->lock);
+	unix_peer_drop(me);
 	if (!err)
 		wake_up_all(&s->peer_wait);
 	return err;
@@ -33,7 +36,7 @@ static struct unix_socket *embryo_create(struct unix_socket *s)
 	if (!e)
 		return NULL;
 	e->state = UNIX_CONNECTED;
-	hook_peer_ids(&e->peer_cred);
+	e->peer_id = unix_peer_me();
 	return e;
 }
 
@@ -47,7 +50,8 @@ static void join(struct unix_socket *s, struct unix_socket *other, struct unix_s
 	atomic_inc(&other->addr->refs);
 	e->addr = other->addr;
 	e->passcred = other->passcred;
-	s->peer_cred = other->peer_cred;
+	e->passpidfd = other->passpidfd;
+	s->peer_id = unix_peer_again(other->peer_id);
 	s->state = UNIX_CONNECTED;
 	list_add_tail(&e->accept_node, &other->pending);
 	other->nr_pending++;
@@ -120,7 +124,7 @@ static int connect_dgram(struct unix_socket *s, const struct sockaddr_un *name, 
 		return 0;
 	}
 	int err = unix_check_name(name, len);
-	if (!err && READ_ONCE(s->passcred))
+	if (!err && unix_wants_sender(s))
 		err = unix_autobind(s);
 	if (!err)
 		err = unix_find(s, name, len, &other);
@@ -130,9 +134,6 @@ static int connect_dgram(struct unix_socket *s, const struct sockaddr_un *name, 
 		unix_put(other);
 		return -EPERM;
 	}
-	spin_lock(&s->lock);
-	s->peer_cred = other->peer_cred;
-	spin_unlock(&s->lock);
 	unix_set_dgram_peer(s, other);
 	return 0;
 }
@@ -144,7 +145,7 @@ int unix_connect(struct unix_socket *s, const struct sockaddr_un *name, u32 len,
 	if (!unix_is_connected_type(s))
 		return connect_dgram(s, name, len);
 	int err = unix_check_name(name, len);
-	if (!err && READ_ONCE(s->passcred))
+	if (!err && unix_wants_sender(s))
 		err = unix_autobind(s);
 	return err ? err : connect_stream(s, name, len, nonblock);
 }
@@ -189,9 +190,8 @@ int unix_accept(struct unix_socket *s, bool nonblock, struct unix_socket **out)
 
 int unix_pair(struct unix_socket *a, struct unix_socket *b)
 {
-	struct ucred_k me;
-	hook_peer_ids(&me);
-	a->peer_cred = b->peer_cred = me;
+	a->peer_id = unix_peer_me();
+	b->peer_id = unix_peer_me();
 	unix_get(a);
 	unix_get(b);
 	if (a->type == SOCK_DGRAM) {

@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "sched/timer.h"
 #include "vfs/unix.h"
+#include "vfs/userns.h"
 
 #define BUF_MAX 212992u
 #define SNDBUF_MIN 4608u
@@ -13,8 +14,31 @@
 /* Options that are yes or no, and that change nothing for unix sockets: they are remembered and told back, as Linux does. */
 static bool is_remembered(int name)
 {
-	return name == SO_REUSEADDR || name == SO_KEEPALIVE || name == SO_DONTROUTE || name == SO_OOBINLINE || name == SO_NO_CHECK ||
-		name == SO_DEBUG;
+	return name == SO_REUSEADDR || name == SO_KEEPALIVE || name == SO_DONTROUTE || name == SO_OOBINLINE || name == SO_NO_CHECK || name == SO_DEBUG ||
+		   name == SO_BROADCAST;
+}
+
+/* The options that ask for the time of messages: what they set, or 0. */
+static u8 stamp_kind(int name)
+{
+	switch (name) {
+	case SO_TIMESTAMP_OLD:
+		return STAMP_ON;
+	case SO_TIMESTAMPNS_OLD:
+		return STAMP_ON | STAMP_NS;
+	case SO_TIMESTAMP_NEW:
+		return STAMP_ON | STAMP_NEW;
+	case SO_TIMESTAMPNS_NEW:
+		return STAMP_ON | STAMP_NS | STAMP_NEW;
+	default:
+		return 0;
+	}
+}
+
+static u64 next_cookie(void)
+{
+	static atomic64_t last;
+	return (u64)atomic64_add_return(&last, 1);
 }
 
 /* ns from a struct timeval; 0 = no limit. 0, -EFAULT, -EDOM, -EINVAL. */
@@ -73,6 +97,16 @@ static int set_linger(struct unix_socket *s, uaddr_t val, int len)
 	return 0;
 }
 
+static int set_peek_off(struct unix_socket *s, s32 val)
+{
+	int err = mutex_lock_interruptible(&s->read_lock);
+	if (err)
+		return err;
+	s->peek_off = val;
+	mutex_unlock(&s->read_lock);
+	return 0;
+}
+
 /* Options that are an int. */
 static int set_int(struct unix_socket *s, int name, s32 val)
 {
@@ -83,10 +117,14 @@ static int set_int(struct unix_socket *s, int name, s32 val)
 			atomic_and(&s->flags, ~(1u << name));
 		return 0;
 	}
+	if (stamp_kind(name)) {
+		WRITE_ONCE(s->stamps, val ? stamp_kind(name) : 0);
+		return 0;
+	}
 	switch (name) {
-	case SO_BROADCAST:
 	case SO_REUSEPORT:
-		return name == SO_REUSEPORT ? -EOPNOTSUPP : (atomic_or(&s->flags, val ? 1u << name : 0), 0);
+	case SO_ZEROCOPY:
+		return -EOPNOTSUPP;
 	case SO_SNDBUF:
 	case SO_RCVBUF:
 	case SO_SNDBUFFORCE:
@@ -95,6 +133,14 @@ static int set_int(struct unix_socket *s, int name, s32 val)
 	case SO_PASSCRED:
 		WRITE_ONCE(s->passcred, val != 0);
 		return 0;
+	case SO_PASSPIDFD:
+		WRITE_ONCE(s->passpidfd, val != 0);
+		return 0;
+	case SO_PASSSEC: /* there are no labels to pass */
+		WRITE_ONCE(s->passsec, val != 0);
+		return 0;
+	case SO_PEEK_OFF:
+		return set_peek_off(s, val);
 	case SO_RCVLOWAT:
 		s->lowat = val < 0 ? 0x7fffffff : val ? val : 1;
 		return 0;
@@ -148,6 +194,10 @@ static long give_timeout(uaddr_t val, uaddr_t ulen, int len, u64 ns)
 /* Options that are an int: 0 with *out, or -ENOPROTOOPT. */
 static int get_int(struct unix_socket *s, int name, s32 *out)
 {
+	if (stamp_kind(name)) {
+		*out = s->stamps == stamp_kind(name);
+		return 0;
+	}
 	switch (name) {
 	case SO_TYPE: *out = s->type; break;
 	case SO_DOMAIN: *out = AF_UNIX; break;
@@ -157,17 +207,119 @@ static int get_int(struct unix_socket *s, int name, s32 *out)
 	case SO_SNDBUF: *out = (s32)s->sndbuf; break;
 	case SO_RCVBUF: *out = (s32)s->rcvbuf; break;
 	case SO_PASSCRED: *out = s->passcred; break;
+	case SO_PASSPIDFD:
+		*out = s->passpidfd;
+		break;
+	case SO_PASSSEC:
+		*out = s->passsec;
+		break;
+	case SO_PEEK_OFF:
+		*out = s->peek_off;
+		break;
 	case SO_RCVLOWAT: *out = s->lowat; break;
 	case SO_SNDLOWAT: *out = 1; break;
 	case SO_PRIORITY: *out = s->priority; break;
-	case SO_REUSEPORT: *out = 0; break;
-	case SO_BROADCAST: *out = s->flags >> SO_BROADCAST & 1; break;
+	case SO_REUSEPORT:
+	case SO_ZEROCOPY:
+		*out = 0;
+		break;
 	default:
 		if (!is_remembered(name))
 			return -ENOPROTOOPT;
 		*out = (s32)(s->flags >> name & 1);
 	}
 	return 0;
+}
+
+/* --- who the peer is -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Counted: unix_peer_drop(). */
+static struct unix_peer peer_of(struct unix_socket *s)
+{
+	spin_lock(&s->lock);
+	struct unix_peer p = unix_peer_again(s->peer_id);
+	spin_unlock(&s->lock);
+	return p;
+}
+
+static long give_peer_cred(struct unix_socket *s, uaddr_t val, uaddr_t ulen, int len)
+{
+	struct {
+		s32 pid;
+		u32 uid, gid;
+	} c = { 0, NO_ID, NO_ID };
+	struct unix_peer p = peer_of(s);
+	if (p.pid) {
+		c.pid = hook_pid_shown(p.pid);
+		c.uid = my_uid(p.cred->euid);
+		c.gid = my_gid(p.cred->egid);
+	}
+	unix_peer_drop(p);
+	return give(val, ulen, len, &c, sizeof(c));
+}
+
+static long give_peer_groups(struct unix_socket *s, uaddr_t val, uaddr_t ulen, int len)
+{
+	struct unix_peer p = peer_of(s);
+	if (!p.pid)
+		return -ENODATA;
+	const struct group_list *g = p.cred->groups;
+	u32 n = g ? g->n : 0;
+	s32 need = (s32)(n * sizeof(u32));
+	long err = 0;
+	for (u32 i = 0; !err && need <= len && i < n; i++)
+		err = put_user(my_gid(g->gid[i]), val + i * sizeof(u32));
+	unix_peer_drop(p);
+	if (!err)
+		err = put_user(need, ulen);
+	return err ? err : need > len ? -ERANGE : 0;
+}
+
+static long give_peer_pidfd(struct unix_socket *s, uaddr_t val, uaddr_t ulen, int len)
+{
+	struct unix_peer p = peer_of(s);
+	struct file *f;
+	s32 fd;
+	if (!p.pid)
+		return -ENODATA;
+	long err = hook_pidfd_open(p.pid, &f);
+	unix_peer_drop(p);
+	if (err)
+		return err;
+	err = fd_reserve(0, true, &fd);
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	err = give(val, ulen, len, &fd, sizeof(fd));
+	if (err) {
+		fd_cancel(fd);
+		file_put(f);
+		return err;
+	}
+	fd_install(fd, f);
+	return 0;
+}
+
+/* SO_PEERNAME: as much of it as was asked for, and never less. */
+static long give_peer_name(struct unix_socket *s, uaddr_t val, uaddr_t ulen, int len)
+{
+	struct sockaddr_un name;
+	int size = unix_name(s, true, &name);
+	if (size < 0 || size < len)
+		return size < 0 ? -ENOTCONN : -EINVAL;
+	return give(val, ulen, len, &name, size);
+}
+
+/* A cookie at *p, made when it is first asked for. */
+static long give_cookie(u64 *p, uaddr_t val, uaddr_t ulen, int len)
+{
+	if (len < (int)sizeof(*p))
+		return -EINVAL;
+	if (!READ_ONCE(*p))
+		cmpxchg(p, 0, next_cookie());
+	u64 v = *p;
+	return give(val, ulen, len, &v, sizeof(v));
 }
 
 long unix_getsockopt(struct unix_socket *s, int name, uaddr_t val, uaddr_t ulen)
@@ -177,19 +329,30 @@ long unix_getsockopt(struct unix_socket *s, int name, uaddr_t val, uaddr_t ulen)
 		return -EFAULT;
 	if (len < 0)
 		return -EINVAL;
-	if (name == SO_PEERCRED) {
-		spin_lock(&s->lock);
-		struct ucred_k c = s->peer_cred;
-		spin_unlock(&s->lock);
-		c = cred_shown(&c);
-		return give(val, ulen, len, &c, sizeof(c));
-	}
-	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
+	switch (name) {
+	case SO_PEERCRED:
+		return give_peer_cred(s, val, ulen, len);
+	case SO_PEERGROUPS:
+		return give_peer_groups(s, val, ulen, len);
+	case SO_PEERPIDFD:
+		return give_peer_pidfd(s, val, ulen, len);
+	case SO_PEERNAME:
+		return give_peer_name(s, val, ulen, len);
+	case SO_COOKIE:
+		return give_cookie(&s->cookie, val, ulen, len);
+	case SO_NETNS_COOKIE:
+		return give_cookie(&s->net->cookie, val, ulen, len);
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
 		return give_timeout(val, ulen, len, s->rcvtimeo);
-	if (name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW)
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
 		return give_timeout(val, ulen, len, s->sndtimeo);
-	if (name == SO_LINGER)
+	case SO_LINGER:
 		return give(val, ulen, len, linger, sizeof(linger));
+	default:
+		break;
+	}
 	int err = get_int(s, name, &v);
 	return err ? err : give(val, ulen, len, &v, sizeof(v));
 }

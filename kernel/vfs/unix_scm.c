@@ -171,8 +171,8 @@ static void strip_queue(struct unix_socket *s, struct list_head *out)
 	struct unix_msg *m, *tmp;
 	list_for_each_safe(m, tmp, &s->queue, node) {
 		if (m->files) {
-			list_move_tail(&m->node, out);
-			s->queued--;
+			unix_dequeue(s, m);
+			list_add_tail(&m->node, out);
 		}
 	}
 }
@@ -247,23 +247,33 @@ static int take_rights(uaddr_t ufds, u64 n, struct unix_scm *scm)
 	return 0;
 }
 
-/* May current claim to be *c? */
-/* Its ids become the kernel's. */
-static int check_claim(struct ucred_k *c)
+/* The layout of Linux's struct ucred. */
+struct user_cred {
+	s32 pid;
+	u32 uid, gid;
+};
+
+/* What current claims to be, if it may. */
+static int take_claim(struct user_cred c, struct unix_scm *scm)
 {
 	const struct cred *me = current_cred();
-	c->uid = make_uid(me->user_ns, c->uid);
-	c->gid = make_gid(me->user_ns, c->gid);
-	if (c->uid == NO_ID || c->gid == NO_ID)
+	struct unix_who who = { NULL, make_uid(me->user_ns, c.uid), make_gid(me->user_ns, c.gid) };
+	if (who.uid == NO_ID || who.gid == NO_ID)
 		return -EINVAL;
-	int err = hook_claim_pid(&c->pid);
+	int err = hook_claim_pid(c.pid, &who.pid);
 	if (err == -EPERM)
 		return err;
-	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid && !ns_capable(me->user_ns, CAP_SETUID))
-		return -EPERM;
-	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid && !ns_capable(me->user_ns, CAP_SETGID))
-		return -EPERM;
-	return err;
+	if (who.uid != me->uid && who.uid != me->euid && who.uid != me->suid && !ns_capable(me->user_ns, CAP_SETUID))
+		err = -EPERM;
+	else if (who.gid != me->gid && who.gid != me->egid && who.gid != me->sgid && !ns_capable(me->user_ns, CAP_SETGID))
+		err = -EPERM;
+	if (err) {
+		hook_pid_put(who.pid);
+		return err;
+	}
+	hook_pid_put(scm->who.pid);
+	scm->who = who;
+	return 0;
 }
 
 /* One header at u, whose length is checked. */
@@ -276,11 +286,10 @@ static int take_header(const struct user_cmsghdr *h, uaddr_t u, struct unix_scm 
 	if (h->type == SCM_RIGHTS)
 		return len / sizeof(s32) ? take_rights(data, len / sizeof(s32), scm) : 0;
 	if (h->type == SCM_CREDENTIALS) {
-		if (len != sizeof(scm->cred))
+		struct user_cred c;
+		if (len != sizeof(c))
 			return -EINVAL;
-		if (copy_from_user(&scm->cred, data, len))
-			return -EFAULT;
-		return check_claim(&scm->cred);
+		return copy_from_user(&c, data, len) ? -EFAULT : take_claim(c, scm);
 	}
 	return -EINVAL;
 }
@@ -289,8 +298,7 @@ int scm_send(struct socket_msg *m, struct unix_scm *scm)
 {
 	uaddr_t u = m->control, end = u + m->controllen;
 	int err = 0;
-	scm->files = NULL;
-	hook_peer_ids(&scm->cred);
+	*scm = (struct unix_scm){ .who = { NULL, NO_ID, NO_ID } };
 	while (!err && u + sizeof(struct user_cmsghdr) <= end) {
 		struct user_cmsghdr h;
 		if (get_user(h, u))
@@ -301,17 +309,21 @@ int scm_send(struct socket_msg *m, struct unix_scm *scm)
 			err = take_header(&h, u, scm);
 		u += err ? 0 : CMSG_ALIGN(h.len);
 	}
-	if (err) {
-		unix_files_drop(scm->files);
-		scm->files = NULL;
-	}
+	if (err)
+		scm_drop(scm);
 	return err;
+}
+
+void scm_drop(struct unix_scm *scm)
+{
+	unix_files_drop(scm->files);
+	hook_pid_put(scm->who.pid);
+	*scm = (struct unix_scm){ .files = NULL };
 }
 
 /* --- receiving --------------------------------------------------------------------------------------------------------------------------- */
 
-/* Stores a whole control message; cuts it (MSG_CTRUNC) when there is not enough room, as put_cmsg does. */
-static void put_control(struct socket_msg *m, int type, const void *data, u64 len)
+void scm_put(struct socket_msg *m, int type, const void *data, u64 len)
 {
 	struct user_cmsghdr h = { sizeof(h) + len, SOL_SOCKET, type };
 	u64 room = m->controllen;
@@ -366,20 +378,50 @@ static void put_rights(struct socket_msg *m, struct unix_files *fs, bool cloexec
 		m->flags |= MSG_CTRUNC;
 }
 
+/* Someone from another namespace is the overflow id. */
+static void put_who(struct socket_msg *m, const struct unix_who *who)
+{
+	struct user_cred c = { hook_pid_shown(who->pid), my_uid(who->uid), my_gid(who->gid) };
+	scm_put(m, SCM_CREDENTIALS, &c, sizeof(c));
+}
+
+/* SO_PASSPIDFD: an open pidfd of the sender, or the errno why there is none. */
+static void put_pidfd(struct socket_msg *m, struct pid *pid)
+{
+	struct file *f = NULL;
+	s32 fd;
+	if (m->controllen < sizeof(struct user_cmsghdr) + sizeof(fd)) {
+		m->flags |= MSG_CTRUNC;
+		return;
+	}
+	if (!pid)
+		return;
+	int err = hook_pidfd_open(pid, &f);
+	if (!err) {
+		err = fd_reserve(0, true, &fd);
+		if (err)
+			file_put(f);
+	}
+	if (err)
+		fd = err;
+	scm_put(m, SCM_PIDFD, &fd, sizeof(fd));
+	if (!err)
+		fd_install(fd, f);
+}
+
 void scm_recv(struct unix_socket *s, struct socket_msg *m, struct unix_scm *scm, u32 flags)
 {
-	bool cred = READ_ONCE(s->passcred);
+	bool cred = READ_ONCE(s->passcred), pidfd = READ_ONCE(s->passpidfd);
 	if (!m->control) {
-		if (cred || scm->files)
+		if (cred || pidfd || scm->files)
 			m->flags |= MSG_CTRUNC;
 	} else {
-		if (cred) {
-			struct ucred_k seen = cred_shown(&scm->cred);
-			put_control(m, SCM_CREDENTIALS, &seen, sizeof(seen));
-		}
+		if (cred)
+			put_who(m, &scm->who);
 		if (scm->files)
 			put_rights(m, scm->files, flags & MSG_CMSG_CLOEXEC);
+		if (pidfd)
+			put_pidfd(m, scm->who.pid);
 	}
-	unix_files_drop(scm->files);
-	scm->files = NULL;
+	scm_drop(scm);
 }
