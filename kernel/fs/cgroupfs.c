@@ -1,5 +1,5 @@
 /*
- * cgroup2 as a file system: a directory per control group, with the files of cgroup_files.c. One tree, one superblock; a mount made inside a cgroup
+ * cgroup2 as a file system: a directory per control group, with the files of cgroup_files.h. One tree, one superblock; a mount made inside a cgroup
  * namespace shows it from that namespace's root. Entry points: cgroupfs_init; hook_cgroup_of_dir, hook_cgroup_may_write for proc; hook_cgroup_event.
  *
  * A group keeps the inode of its directory until it is removed; those of files are made when somebody looks, and owner and mode live in the group. It knows
@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 
+#include "fs/cgroup_files.h"
 #include "fs/procfs.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -21,13 +22,13 @@
 #include "vfs/poll.h"
 
 #define WRITE_MAX 4096u
-#define FILE_INO(cg, file) ((u64)((file) - cgroup_files + 1) << 40 | (cg)->id)
+#define FILE_INO(cg, nth) ((u64)((nth) + 1) << 40 | (cg)->id)
 #define MAY_WRITE 2
 
 /* inode->private of a file; of a directory it is the group itself. */
 struct file_node {
 	struct cgroup *cg; /* counted */
-	const struct cgroup_file *file;
+	u32 nth;           /* cgroup_file_nth() */
 };
 static struct super *the_super; /* super_lock; kept for good */
 static DEFINE_MUTEX(super_lock, RANK_TRUNCATE);
@@ -36,9 +37,9 @@ static const struct inode_ops dir_ops, file_iops;
 static const struct file_ops dir_fops, file_fops;
 
 static struct cgroup *cgroup_of(const struct inode *dir) { return dir->private; }
-static u32 index_of(const struct cgroup_file *f) { return (u32)(f - cgroup_files); }
+static const struct cgroup_file *file_of(const struct file_node *n) { return cgroup_file_nth(n->nth); }
 
-static u32 default_mode(const struct cgroup_file *f) { return (f->show || f->show_as ? 0444u : 0) | (f->store ? 0200u : 0); }
+static u32 default_mode(const struct cgroup_file *f) { return (f->show ? 0444u : 0) | (f->store ? 0200u : 0); }
 
 static bool is_there(const struct cgroup *cg, const struct cgroup_file *f)
 {
@@ -56,7 +57,7 @@ static void take_attr(struct inode *i, const struct cgroup_file_attr *a)
 	i->mode = S_IFREG | a->mode;
 }
 
-static int make_file(struct super *sb, struct cgroup *cg, const struct cgroup_file *f, struct inode **out)
+static int make_file(struct super *sb, struct cgroup *cg, u32 nth, struct inode **out)
 {
 	struct inode *i;
 	struct file_node *n = kmalloc(sizeof(*n));
@@ -68,10 +69,10 @@ static int make_file(struct super *sb, struct cgroup *cg, const struct cgroup_fi
 		return err;
 	}
 	cgroup_get(cg);
-	*n = (struct file_node){ cg, f };
+	*n = (struct file_node){ cg, nth };
 	i->private = n;
-	i->ino = FILE_INO(cg, f);
-	take_attr(i, &cg->attr[index_of(f)]);
+	i->ino = FILE_INO(cg, nth);
+	take_attr(i, &cg->attr[nth]);
 	i->ops = &file_iops;
 	i->fops = &file_fops;
 	*out = i;
@@ -87,14 +88,14 @@ static struct inode *inode_in_use(struct inode **where)
 	return i;
 }
 
-/* The inode of f that all share. */
-static int find_file(struct super *sb, struct cgroup *cg, const struct cgroup_file *f, struct inode **out)
+/* The inode of that file that all share. */
+static int find_file(struct super *sb, struct cgroup *cg, u32 nth, struct inode **out)
 {
-	struct inode *fresh, **where = &cg->file_inode[index_of(f)];
+	struct inode *fresh, **where = &cg->file_inode[nth];
 	*out = inode_in_use(where);
 	if (*out)
 		return 0;
-	int err = make_file(sb, cg, f, &fresh);
+	int err = make_file(sb, cg, nth, &fresh);
 	if (err)
 		return err;
 	spin_lock(&inodes_lock);
@@ -122,8 +123,9 @@ static int make_dir(struct super *sb, struct cgroup *cg, u32 mode, struct inode 
 	i->nlink = 2;
 	i->ops = &dir_ops;
 	i->fops = &dir_fops;
-	for (u32 f = 0; f < cgroup_files_nr; f++)
-		cg->attr[f] = (struct cgroup_file_attr){ i->uid, i->gid, (u16)default_mode(&cgroup_files[f]) };
+	const struct cgroup_file *f;
+	for (u32 nth = 0; (f = cgroup_file_nth(nth)); nth++)
+		cg->attr[nth] = (struct cgroup_file_attr){ i->uid, i->gid, (u16)default_mode(f) };
 	inode_get(i);
 	cg->dir = i;
 	*out = i;
@@ -139,7 +141,7 @@ static void evict(struct inode *i)
 	struct file_node *n = i->private;
 	if (!n)
 		return;
-	struct inode **where = &n->cg->file_inode[index_of(n->file)];
+	struct inode **where = &n->cg->file_inode[n->nth];
 	spin_lock(&inodes_lock);
 	if (*where == i)
 		*where = NULL;
@@ -151,7 +153,7 @@ static void evict(struct inode *i)
 static int file_setattr(struct inode *i, const struct inode_attr *a)
 {
 	const struct file_node *n = i->private;
-	struct cgroup_file_attr *attr = &n->cg->attr[index_of(n->file)];
+	struct cgroup_file_attr *attr = &n->cg->attr[n->nth];
 	if (a->valid & ATTR_UID)
 		attr->uid = a->uid;
 	if (a->valid & ATTR_GID)
@@ -165,7 +167,7 @@ static int file_setattr(struct inode *i, const struct inode_attr *a)
 static bool file_revalidate(struct dentry *d, struct inode *i)
 {
 	const struct file_node *n = i ? i->private : NULL;
-	return n && is_there(n->cg, n->file);
+	return n && is_there(n->cg, file_of(n));
 }
 
 /* --- directories ------------------------------------------------------------------------------------------------------------------------- */
@@ -185,9 +187,10 @@ static struct cgroup *child_named(struct cgroup *cg, const char *name)
 static int dir_lookup(struct inode *dir, const char *name, struct inode **out)
 {
 	struct cgroup *cg = cgroup_of(dir);
-	for (const struct cgroup_file *f = cgroup_files; f < cgroup_files + cgroup_files_nr; f++)
+	const struct cgroup_file *f;
+	for (u32 nth = 0; (f = cgroup_file_nth(nth)); nth++)
 		if (is_there(cg, f) && !strcmp(f->name, name))
-			return find_file(dir->sb, cg, f, out);
+			return find_file(dir->sb, cg, nth, out);
 	spin_lock(&tasklist_lock);
 	struct cgroup *c = child_named(cg, name);
 	*out = c ? inode_in_use(&c->dir) : NULL;
@@ -255,16 +258,17 @@ static struct cgroup *child_from(struct cgroup *cg, u64 from)
 static int dir_readdir(struct file *f, struct dir_context *c)
 {
 	struct cgroup *cg = cgroup_of(f->inode), *child;
-	u64 files = 2, groups = files + cgroup_files_nr;
+	const struct cgroup_file *cf;
+	u64 files = 2, groups = files + CGROUP_FILES_MAX;
 	if (!dir_emit_dots(f, c))
 		return 0;
-	while (c->pos < groups) {
-		const struct cgroup_file *cf = &cgroup_files[c->pos - files];
+	while (c->pos < groups && (cf = cgroup_file_nth((u32)(c->pos - files)))) {
 		if (!is_there(cg, cf))
 			c->pos++;
-		else if (!proc_emit(c, cf->name, FILE_INO(cg, cf), S_IFREG))
+		else if (!proc_emit(c, cf->name, FILE_INO(cg, c->pos - files), S_IFREG))
 			return 0;
 	}
+	c->pos = max(c->pos, groups);
 	while ((child = child_from(cg, c->pos - groups))) {
 		c->pos = groups + child->id;
 		bool taken = proc_emit(c, child->name, child->id, S_IFDIR);
@@ -284,12 +288,12 @@ static const struct file_ops dir_fops = { .readdir = dir_readdir };
 static int file_open_(struct inode *i, struct file *f)
 {
 	const struct file_node *n = i->private;
-	if (!is_there(n->cg, n->file))
+	if (!is_there(n->cg, file_of(n)))
 		return -ENODEV;
 	struct cgroup_open *o = kzalloc(sizeof(*o));
 	if (!o)
 		return -ENOMEM;
-	*o = (struct cgroup_open){ .file = n->file, .cg = n->cg, .ns = current_cgroup_ns(), .cred = f->cred };
+	*o = (struct cgroup_open){ .file = file_of(n), .cg = n->cg, .ns = current_cgroup_ns(), .cred = f->cred };
 	list_init(&o->peak);
 	ns_get(&o->ns->common);
 	f->private = o;
@@ -313,15 +317,15 @@ static ssize_t file_read_(struct file *f, struct iter *to, u64 *pos)
 {
 	struct cgroup_open *o = f->private;
 	/* Mode bits do not stop the superuser from asking for what the file cannot do. */
-	if (!o->file->show && !o->file->show_as)
+	if (!o->file->show)
 		return -EINVAL;
 	if (!*pos || !o->text.buf) {
 		if (!is_there(o->cg, o->file))
 			return -ENODEV;
 		text_free(&o->text);
-		if (o->file->event >= 0)
+		if (o->file->event != CGE_NONE)
 			o->event = atomic_read(&o->cg->event[o->file->event]);
-		int err = o->file->show_as ? o->file->show_as(&o->text, o) : o->file->show(&o->text, o->cg);
+		int err = o->file->show(&o->text, o);
 		if (err)
 			return err;
 	}
@@ -385,7 +389,7 @@ static u32 file_poll_(struct file *f, struct poll_table *pt)
 	struct cgroup_open *o = f->private;
 	u32 ready = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 	poll_wait(f, &o->cg->poll, pt);
-	if (READ_ONCE(o->cg->dead) || (o->file->event >= 0 ? atomic_read(&o->cg->event[o->file->event]) != o->event : !o->text.buf))
+	if (READ_ONCE(o->cg->dead) || (o->file->event != CGE_NONE ? atomic_read(&o->cg->event[o->file->event]) != o->event : !o->text.buf))
 		ready |= POLLERR | POLLPRI;
 	return ready;
 }
@@ -408,9 +412,9 @@ struct cgroup *hook_cgroup_of_dir(struct file *f)
 
 int hook_cgroup_may_write(struct cgroup *cg, const struct cred *c)
 {
-	const struct cgroup_file *procs = cgroup_files;
 	struct inode *i;
-	while (strcmp(procs->name, "cgroup.procs"))
+	u32 procs = 0;
+	while (strcmp(cgroup_file_nth(procs)->name, CGROUP_PROCS))
 		procs++;
 	int err = make_file(the_super, cg, procs, &i);
 	if (err)
@@ -422,10 +426,11 @@ int hook_cgroup_may_write(struct cgroup *cg, const struct cred *c)
 
 void hook_cgroup_event(struct cgroup *cg, enum cgroup_event e)
 {
-	const struct cgroup_file *f = cgroup_files;
-	while (f->event != (int)e)
-		f++;
-	struct inode *dir = inode_in_use(&cg->dir), *i = inode_in_use(&cg->file_inode[index_of(f)]);
+	const struct cgroup_file *f;
+	u32 nth = 0;
+	while ((f = cgroup_file_nth(nth))->event != (int)e)
+		nth++;
+	struct inode *dir = inode_in_use(&cg->dir), *i = inode_in_use(&cg->file_inode[nth]);
 	if (dir)
 		notify_name(dir, IN_MODIFY | NOTIFY_LOCKED, 0, f->name, (u32)strlen(f->name), false);
 	if (i)
@@ -501,8 +506,8 @@ static int make_super(void)
 	err = make_dir(sb, &root_cgroup, 0755, &root);
 	if (!err) {
 		root->uid = root->gid = 0;
-		for (u32 f = 0; f < cgroup_files_nr; f++)
-			root_cgroup.attr[f].uid = root_cgroup.attr[f].gid = 0;
+		for (u32 nth = 0; cgroup_file_nth(nth); nth++)
+			root_cgroup.attr[nth].uid = root_cgroup.attr[nth].gid = 0;
 		err = super_set_root(sb, root);
 	}
 	if (err)
@@ -554,4 +559,8 @@ static int mount_root(struct super *sb, struct dentry **out) { return find_dentr
 static struct user_namespace *owner(void) { return current_cgroup_ns()->common.owner; }
 static struct fs_type cgroupfs_type = { .name = "cgroup2", .nodev = true, .userns = true, .mount = cgroupfs_mount, .root = mount_root, .owner = owner };
 
-void cgroupfs_init(void) { register_filesystem(&cgroupfs_type); }
+void cgroupfs_init(void)
+{
+	BUG_ON(cgroup_file_nth(CGROUP_FILES_MAX) != NULL);
+	register_filesystem(&cgroupfs_type);
+}

@@ -71,7 +71,8 @@ struct memcg *memcg_create(struct memcg *parent, void *group)
 	struct memcg *m = kzalloc(sizeof(*m));
 	if (!m)
 		return NULL;
-	*m = (struct memcg){ .parent = parent, .group = group, .refs = 1, .max = MEMCG_NO_LIMIT, .high = MEMCG_NO_LIMIT };
+	*m = (struct memcg){ .parent = parent, .group = group, .refs = 1 };
+	m->limit[MEMCG_HIGH] = m->limit[MEMCG_MAX] = MEMCG_NO_LIMIT;
 	if (!number(m)) {
 		kfree(m);
 		return NULL;
@@ -119,17 +120,12 @@ void memcg_set(struct thread *t, struct memcg *m)
 	spin_unlock_irqrestore(&memcg_lock, f);
 }
 
-static void set_limit(u64 *limit, u64 pages)
+void memcg_set_limit(struct memcg *m, enum memcg_limit which, u64 pages)
 {
 	u64 f = spin_lock_irqsave(&memcg_lock);
-	*limit = pages;
+	m->limit[which] = pages;
 	spin_unlock_irqrestore(&memcg_lock, f);
 }
-
-void memcg_set_max(struct memcg *m, u64 pages) { set_limit(&m->max, pages); }
-void memcg_set_high(struct memcg *m, u64 pages) { set_limit(&m->high, pages); }
-void memcg_set_min(struct memcg *m, u64 pages) { set_limit(&m->min, pages); }
-void memcg_set_low(struct memcg *m, u64 pages) { set_limit(&m->low, pages); }
 
 u64 memcg_restart_peak(struct memcg *m, u64 *old)
 {
@@ -147,7 +143,7 @@ static bool is_protected(const struct memcg *m, u16 from, bool low)
 	u64 claim = MEMCG_NO_LIMIT;
 	const struct memcg *up = m;
 	for (; up && up->id != from; up = up->parent)
-		claim = min(claim, low ? max(up->low, up->min) : up->min);
+		claim = min(claim, low ? max(up->limit[MEMCG_LOW], up->limit[MEMCG_MIN]) : up->limit[MEMCG_MIN]);
 	return up != m && m->usage <= claim;
 }
 
@@ -187,7 +183,7 @@ void *memcg_blocker(u16 id, bool over, void (*hold)(void *group))
 	void *group = NULL;
 	u64 f = spin_lock_irqsave(&memcg_lock);
 	struct memcg *m = id ? *slot_of(id) : NULL;
-	if (m && (!over || m->usage > m->max))
+	if (m && (!over || m->usage > m->limit[MEMCG_MAX]))
 		group = m->group;
 	if (group)
 		hold(group);
@@ -217,7 +213,7 @@ static void note_trouble(struct thread *t, u16 *what, const struct memcg *m)
 /* => memcg_lock. The group, m or above, that has no room for n pages. */
 static struct memcg *full_group(struct memcg *m, u64 n)
 {
-	while (m && m->usage + n <= m->max)
+	while (m && m->usage + n <= m->limit[MEMCG_MAX])
 		m = m->parent;
 	return m;
 }
@@ -233,7 +229,7 @@ static void add_usage(struct memcg *m, u64 n, enum memcg_kind kind)
 			m->peak = m->usage;
 		if (m->usage > m->new_peak)
 			m->new_peak = m->usage;
-		if (unlikely(m->usage > m->high)) {
+		if (unlikely(m->usage > m->limit[MEMCG_HIGH])) {
 			t->memcg_high_pages += (u32)n;
 			note_trouble(t, &t->memcg_over_high, m);
 		}

@@ -15,6 +15,8 @@
 /* What pages are used for, as memory.stat tells it. */
 enum memcg_kind { MEMCG_ANON, MEMCG_FILE, MEMCG_STACK, MEMCG_TABLE, MEMCG_KERNEL, MEMCG_KINDS };
 #define MEMCG_NO_LIMIT (~0UL >> 1)
+/* That much is not reclaimed / not while there is anything else; beyond that its threads are slowed down / there is no memory. */
+enum memcg_limit { MEMCG_MIN, MEMCG_LOW, MEMCG_HIGH, MEMCG_MAX, MEMCG_LIMITS };
 
 /* Everything is guarded by memcg_lock but for what is constant. Counts are of the group and all below it, in pages. */
 struct memcg {
@@ -22,9 +24,9 @@ struct memcg {
 	void *group;          /* proc's; NULL from memcg_offline on */
 	u16 id;               /* constant */
 	u32 refs;             /* the online group, pages charged to itself, children */
-	u64 usage, peak, max, high;
+	u64 usage, peak;
+	u64 limit[MEMCG_LIMITS];
 	u64 new_peak;         /* since somebody last began to look: memcg_restart_peak */
-	u64 min, low;         /* that much of it is not reclaimed / not while there is anything else */
 	u64 low_hits, low_hits_local; /* times that it was reclaimed from in spite of low: here and below, here */
 	u64 stat[MEMCG_KINDS];
 	u64 faults, major_faults;
@@ -35,10 +37,7 @@ struct memcg *memcg_create(struct memcg *parent, void *group);
 void memcg_offline(struct memcg *m);
 /* t is to pay to m (NULL: root) from now on. => nobody frees m meanwhile */
 void memcg_set(struct thread *t, struct memcg *m);
-void memcg_set_max(struct memcg *m, u64 pages);
-void memcg_set_high(struct memcg *m, u64 pages);
-void memcg_set_min(struct memcg *m, u64 pages);
-void memcg_set_low(struct memcg *m, u64 pages);
+void memcg_set_limit(struct memcg *m, enum memcg_limit which, u64 pages);
 /* new_peak begins anew with what is used now: returned; *old is what it was. */
 u64 memcg_restart_peak(struct memcg *m, u64 *old);
 struct reclaim;

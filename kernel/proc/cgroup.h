@@ -1,7 +1,7 @@
 /*
  * Control groups, version 2: one tree of groups, each task in one of them. cgroup.c is the tree, its types and which controllers are on where;
  * cgroup_task.c who is in which group: birth, death, migration, the pids controller, kill; cgroup_freeze.c the freezer; cgroup_ns.c the namespaces.
- * The files are fs/cgroupfs.c's and fs/cgroup_files.c's.
+ * The files are fs/cgroupfs.c's, what stands in them fs/cgroup_files.c's, cgroup_cpu.c's and cgroup_memory.c's.
  *
  * Locks: C = cgroup_mutex (sleeping), T = tasklist_lock. Changes to the tree and to what is on hold both, so either is enough to read. Who is where, and
  * every count of tasks, is T: births and deaths hold it anyway, so that a birth in the root group costs two comparisons and a migration can never meet
@@ -23,10 +23,10 @@ enum cgroup_controller { CGC_CPU, CGC_MEMORY, CGC_PIDS, CGC_COUNT };
 extern const char *const cgroup_controller_name[CGC_COUNT];
 
 #define CGROUP_NO_LIMIT INT64_MAX
-#define CGROUP_FILES_MAX 48 /* files of one group: fs/cgroup_files.c asserts it */
+#define CGROUP_FILES_MAX 48 /* files of one group: cgroupfs_init asserts it */
 
 /* What poll(2) waits for: the events files. */
-enum cgroup_event { CGE_EVENTS, CGE_PIDS, CGE_PIDS_LOCAL, CGE_MEMORY, CGE_MEMORY_LOCAL, CGE_COUNT };
+enum cgroup_event { CGE_NONE = -1, CGE_EVENTS, CGE_PIDS, CGE_PIDS_LOCAL, CGE_MEMORY, CGE_MEMORY_LOCAL, CGE_COUNT };
 
 /* Lines of memory.events, in order. */
 enum cgroup_memory_event { CGM_LOW, CGM_HIGH, CGM_MAX, CGM_OOM, CGM_OOM_KILL, CGM_OOM_GROUP_KILL, CGM_COUNT };

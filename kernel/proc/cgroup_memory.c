@@ -47,9 +47,9 @@ struct cgroup *cgroup_memory_blocker(void)
 /* Linux's rule for memory.high: 2 s times the square of the part that is too much, for each page that was got meanwhile; at most 2 s, and short ones not. */
 static u64 high_delay(const struct memcg *m, u64 pages)
 {
-	if (m->usage <= m->high)
+	if (m->usage <= m->limit[MEMCG_HIGH])
 		return 0;
-	u64 high = max(m->high, 1UL), over = min(m->usage - high, high * 64);
+	u64 high = max(m->limit[MEMCG_HIGH], 1UL), over = min(m->usage - high, high * 64);
 	u64 ratio = (over << 10) / high; /* 1024 = twice memory.high */
 	u64 ns = min(ratio * ratio, 1UL << 30) * (2 * NSEC_PER_SEC >> 20) * min(pages, 1024UL);
 	return ns < DELAY_MIN ? 0 : min(ns, DELAY_MAX);
@@ -113,14 +113,14 @@ static bool over_max(struct cgroup *cg)
 	if (cg->memcg)
 		memcg_read(cg->memcg, &now);
 	mutex_unlock(&cgroup_mutex);
-	return now.usage > now.max;
+	return now.usage > now.limit[MEMCG_MAX];
 }
 
 int cgroup_set_memory_max(struct cgroup *cg, u64 pages)
 {
 	mutex_lock(&cgroup_mutex);
 	if (cg->memcg)
-		memcg_set_max(cg->memcg, pages);
+		memcg_set_limit(cg->memcg, MEMCG_MAX, pages);
 	mutex_unlock(&cgroup_mutex);
 	while (over_max(cg)) {
 		if (signal_pending())
