@@ -1,6 +1,6 @@
 /*
  * Process 1 before it is a program: brings up the other CPUs and the devices, unpacks the initramfs, opens the console and executes init,
- * trying the same places in the same order as Linux (spec/clone.md 15). Entry points: kernel_init(), kernel_init_release().
+ * trying the same places in the same order as Linux's kernel_init(). Entry points: kernel_init(), kernel_init_release().
  */
 #include <linux/fcntl.h>
 #include <linux/stat.h>

@@ -1,4 +1,4 @@
-/* devtmpfs: a tmpfs with one shared superblock. Entry points: devtmpfs_create(), devtmpfs_symlink(), devtmpfs_remove(), devtmpfs_mount_on_dev(). */
+/* devtmpfs: a tmpfs with one shared superblock. Entry points: devtmpfs_create(), devtmpfs_remove(). */
 #include "fs/devtmpfs.h"
 
 #include <linux/fcntl.h>
@@ -36,9 +36,9 @@ void devtmpfs_init(void)
 static int child_of(struct dentry *dir, const char *name, u32 len, struct dentry **out) { return dcache_lookup(dir, name, len, out); }
 
 /* Makes the missing child as root's, whoever caused it. => dir's inode lock */
-static int make_child(struct dentry *dir, struct dentry *d, u32 mode, u64 rdev, const char *target)
+static int make_child(struct dentry *dir, struct dentry *d, u32 mode, u64 rdev)
 {
-	int err = names_make(dir, d, mode, rdev, target);
+	int err = names_make(dir, d, mode, rdev, NULL);
 	if (!err)
 		d->inode->uid = d->inode->gid = 0;
 	return err;
@@ -51,7 +51,7 @@ static int step_dir(struct dentry *dir, const char *name, u32 len, struct dentry
 	mutex_lock(&dir->inode->lock);
 	int err = child_of(dir, name, len, &d);
 	if (!err && !d->inode)
-		err = make_child(dir, d, S_IFDIR | 0755, 0, NULL);
+		err = make_child(dir, d, S_IFDIR | 0755, 0);
 	else if (!err && !S_ISDIR(d->inode->mode))
 		err = -ENOTDIR;
 	else if (err)
@@ -79,7 +79,7 @@ static int walk_dirs(const char *path, struct dentry **dir, const char **last)
 	return 0;
 }
 
-static int create_any(const char *path, u32 mode, u64 rdev, const char *target)
+int devtmpfs_create(const char *path, u32 mode, u64 rdev)
 {
 	struct dentry *dir, *d;
 	const char *name;
@@ -89,16 +89,13 @@ static int create_any(const char *path, u32 mode, u64 rdev, const char *target)
 	mutex_lock(&dir->inode->lock);
 	err = child_of(dir, name, (u32)strlen(name), &d);
 	if (!err) {
-		err = d->inode ? -EEXIST : make_child(dir, d, mode, rdev, target);
+		err = d->inode ? -EEXIST : make_child(dir, d, mode, rdev);
 		dentry_put(d);
 	}
 	mutex_unlock(&dir->inode->lock);
 	dentry_put(dir);
 	return err;
 }
-
-int devtmpfs_create(const char *path_below_dev, u32 mode, u64 rdev) { return create_any(path_below_dev, mode, rdev, NULL); }
-int devtmpfs_symlink(const char *path_below_dev, const char *target) { return create_any(path_below_dev, S_IFLNK | 0777, 0, target); }
 
 int devtmpfs_remove(const char *path_below_dev)
 {
@@ -120,5 +117,3 @@ int devtmpfs_remove(const char *path_below_dev)
 	dentry_put(dir);
 	return err;
 }
-
-int devtmpfs_mount_on_dev(void) { return vfs_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL); }

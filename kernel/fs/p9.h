@@ -34,8 +34,6 @@ struct p9_channel {
 };
 /* => boot, before the first mount */
 void p9_register(struct p9_channel *c);
-/* The channel by tag, or NULL. */
-struct p9_channel *p9_channel_find(const char *tag);
 /* Registers the file system "9p". */
 void p9_init(void);
 

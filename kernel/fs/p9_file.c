@@ -38,7 +38,8 @@ static void *data_buffer(size_t want, u32 *size)
 
 /* --- open and close --------------------------------------------------------------------------------------------------------------------------- */
 
-void p9_check_pages(struct inode *i)
+/* The pages in the cache are those of an older file: drops them. => inode lock */
+static void p9_check_pages(struct inode *i)
 {
 	struct p9_inode *p = p9_of(i);
 	if (p->page_size == i->size && p->page_mtime == i->mtime)

@@ -134,7 +134,5 @@ int p9_nameless_read(struct inode *i, struct p9_open *o, u64 pos, void *buf, u32
 extern const struct inode_ops p9_dir_inode_ops, p9_file_inode_ops, p9_link_inode_ops;
 extern const struct file_ops p9_dir_ops, p9_file_ops;
 extern const struct address_space_ops p9_as_ops;
-/* The pages in the cache are those of an older file: drops them. => inode lock */
-void p9_check_pages(struct inode *i);
 
 #endif

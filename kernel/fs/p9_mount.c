@@ -11,7 +11,8 @@ static LIST_HEAD(channels); /* boot only */
 
 void p9_register(struct p9_channel *c) { list_add_tail(&c->node, &channels); }
 
-struct p9_channel *p9_channel_find(const char *tag)
+/* The channel by tag, or NULL. */
+static struct p9_channel *p9_channel_find(const char *tag)
 {
 	struct p9_channel *c;
 	list_for_each (c, &channels, node)

@@ -33,8 +33,6 @@ static const char *state_text(struct task *t)
 		return "X (dead)";
 	if (t->exit_state)
 		return "Z (zombie)";
-	if (s & TASK_PARKED)
-		return "P (parked)";
 	if (s & TASK_TRACED)
 		return "t (tracing stop)";
 	if (s & TASK_STOPPED)

@@ -13,7 +13,6 @@ struct sysfs_node {
 	struct sysfs_node *parent;
 	struct sysfs_node *first, *next; /* tree_lock to write: children, newest last; read without a lock */
 	char *name;
-	char *target;                    /* links */
 	void (*show)(struct text *t, void *data);
 	const struct file_ops *fops;     /* a: NULL: show() */
 	void (*fill)(struct sysfs_node *dir); /* fill_lock: to be called before the first look into it */
@@ -114,24 +113,13 @@ struct sysfs_node *sysfs_special(struct sysfs_node *dir, const char *name, u32 m
 
 void *sysfs_data(const struct inode *i) { return ((struct sysfs_node *)i->private)->data; }
 
-struct sysfs_node *sysfs_link(struct sysfs_node *dir, const char *name, const char *target)
-{
-	char *copy = kstrdup(target);
-	struct sysfs_node *n = copy ? add(dir, name, strlen(name), S_IFLNK | 0777) : NULL;
-	if (n)
-		smp_store_release(&n->target, copy);
-	else
-		kfree(copy);
-	return n;
-}
-
 void sysfs_hide(struct sysfs_node *n)
 {
 	if (n)
 		WRITE_ONCE(n->hidden, true);
 }
 
-void sysfs_show_string(struct text *t, void *data) { text_printf(t, "%s\n", (const char *)data); }
+static void sysfs_show_string(struct text *t, void *data) { text_printf(t, "%s\n", (const char *)data); }
 void sysfs_show_dev(struct text *t, void *data) { text_printf(t, "%u:%u\n", MAJOR((u64)data), MINOR((u64)data)); }
 
 /* --- the file system -------------------------------------------------------------------------------------------------------------------- */
@@ -150,12 +138,6 @@ static bool revalidate(struct dentry *d, struct inode *i)
 			return false;
 	}
 	return i != NULL;
-}
-static int readlink(struct inode *i, char *buf, size_t size)
-{
-	struct sysfs_node *n = i->private;
-	const char *s = smp_load_acquire(&n->target);
-	return s ? (int)min(str_copy(buf, s, size), size - 1) : -ENOENT;
 }
 static int refuse(struct inode *i, const struct inode_attr *attr) { return -EPERM; }
 /* O_TRUNC is what a shell's > means; the file's open sees to the rest. */
@@ -205,7 +187,6 @@ static void file_release_(struct file *f)
 static const struct inode_ops dir_ops = { .lookup = lookup, .revalidate = revalidate, .setattr = refuse };
 static const struct inode_ops special_ops = { .revalidate = revalidate, .setattr = only_truncate };
 static const struct inode_ops file_ops_ = { .revalidate = revalidate, .setattr = refuse };
-static const struct inode_ops link_ops = { .readlink = readlink, .revalidate = revalidate, .setattr = refuse };
 static const struct file_ops dir_fops = { .readdir = readdir };
 static const struct file_ops file_fops = { .open = file_open_, .read = file_read_, .release = file_release_ };
 
@@ -222,9 +203,6 @@ static int make_inode(struct super *sb, struct sysfs_node *n, struct inode **out
 		i->ops = &dir_ops;
 		i->fops = &dir_fops;
 		i->nlink = 2;
-	} else if (S_ISLNK(n->mode)) {
-		i->ops = &link_ops;
-		i->size = strlen(n->target);
 	} else if (smp_load_acquire(&n->fops)) {
 		i->ops = &special_ops;
 		i->fops = n->fops;

@@ -1,6 +1,6 @@
 /*
- * sysfs: a tree that drivers add to; what can be written brings its own file operations. Nodes are made once and never freed (sysfs_hide takes one out of sight), so a pointer to one stays
- * good without a lock.
+ * sysfs: a tree that drivers add to; what can be written brings its own file operations. Nodes are made once and never freed (sysfs_hide takes one out of
+ * sight), so a pointer to one stays good without a lock.
  */
 #ifndef PANDO_FS_SYSFS_H
 #define PANDO_FS_SYSFS_H
@@ -12,9 +12,8 @@ struct sysfs_node;
 struct sysfs_node *sysfs_dir(const char *path);
 /* As sysfs_dir, and fill() adds what is in it when somebody first looks. */
 struct sysfs_node *sysfs_lazy_dir(const char *path, void (*fill)(struct sysfs_node *dir));
-/* A file in dir whose text show() makes / a symbolic link. NULL: no memory, or dir is NULL. name and target are copied; data is passed on. */
+/* A file in dir whose text show() makes. NULL: no memory, or dir is NULL. name is copied; data is passed on. */
 struct sysfs_node *sysfs_file(struct sysfs_node *dir, const char *name, void (*show)(struct text *t, void *data), void *data);
-struct sysfs_node *sysfs_link(struct sysfs_node *dir, const char *name, const char *target);
 /* A file with operations of its own; S_IWUSR in mode: it can be opened for writing, also with O_TRUNC. */
 struct sysfs_node *sysfs_special(struct sysfs_node *dir, const char *name, u32 mode, const struct file_ops *fops, void *data);
 /* The data of the node behind an inode. */
@@ -23,8 +22,7 @@ void *sysfs_data(const struct inode *i);
 int sysfs_subtree(struct fs_type *type, struct sysfs_node *root, u64 magic, struct super **out);
 /* Takes a node with all below it out of sight. */
 void sysfs_hide(struct sysfs_node *n);
-/* show() for a constant string / "major:minor\n" of a device number in data. */
-void sysfs_show_string(struct text *t, void *data);
+/* show(): "major:minor\n" of a device number in data. */
 void sysfs_show_dev(struct text *t, void *data);
 void sysfs_init(void);
 

@@ -66,7 +66,8 @@ static s32 find_wished(struct ipc_ids *ids, struct ipc_head *h)
 	return i < IPC_SLOTS_MAX ? (s32)i : -1;
 }
 
-int ipc_add(struct ipc_ids *ids, struct ipc_head *h, s32 limit)
+/* Gives h a slot and an id, current as its owner and creator. 0, -ENOSPC (`limit` reached), -ENOMEM. => lock */
+static int ipc_add(struct ipc_ids *ids, struct ipc_head *h, s32 limit)
 {
 	if (limit < 0 || ids->in_use >= min((u32)limit, IPC_SLOTS_MAX))
 		return -ENOSPC;

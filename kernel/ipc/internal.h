@@ -23,8 +23,6 @@ struct ipc_head {
 };
 /* lock NULL: one of its own. */
 void ipc_ids_init(struct ipc_ids *ids, struct spinlock *lock);
-/* Gives h a slot and an id, current as its owner and creator. 0, -ENOSPC (`limit` reached), -ENOMEM. => lock */
-int ipc_add(struct ipc_ids *ids, struct ipc_head *h, s32 limit);
 /* => lock. Takes h out: nobody finds it any more. */
 void ipc_remove(struct ipc_ids *ids, struct ipc_head *h);
 /* => lock. By id; NULL when there is none. */

@@ -4,7 +4,7 @@
 
 #include <asm-generic/errno.h>
 
-/* Seen only between a system call and the return to user mode (signal.c); never by user programs. spec/exit-wait.md 9.3 */
+/* Seen only between a system call and the return to user mode (signal.c); never by user programs. What becomes of them: signal_deliver.c */
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
 #define ERESTARTNOHAND 514

@@ -45,7 +45,6 @@ enum lock_rank {
 	RANK_UNIX_TABLE, /* unix sockets: names, clients of datagram sockets, descriptors in flight */
 	RANK_UNIX, /* one unix socket's state and queue; two by address, a listener before those it has not accepted */
 	RANK_UNIX_ALL, /* list of all unix sockets */
-	RANK_EPOLL_READY, /* epoll ready list; taken in wake-up callbacks, so declared below WAITQ as well: see RANK_WAITQ_LEAF */
 	RANK_WAITQ, /* wait_queue lock */
 	RANK_EPOLL_CB, /* epoll ready list when taken inside a wake-up callback */
 	RANK_WAITQ_LEAF, /* wait queues that are woken from inside another wait queue's callback (epoll's own) */

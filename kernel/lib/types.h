@@ -42,11 +42,7 @@ typedef u64 paddr_t;
 #define __printf(f, a) __attribute__((format(printf, f, a)))
 #define __noreturn __attribute__((noreturn))
 #define __noinline __attribute__((noinline))
-#define __must_check __attribute__((warn_unused_result))
-#define __section(s) __attribute__((section(s)))
-#define __used __attribute__((used))
 /* Rarely called: kept out of its callers and away from hot code. */
 #define __cold __attribute__((noinline, cold))
-#define __unused __attribute__((unused))
 
 #endif

@@ -44,7 +44,7 @@ static void copy_layout(struct mm *child, const struct mm *old)
 		vm_file_ops->get(child->exe);
 }
 
-/* The child's side of the VMAs that are not plainly inherited: clone.md 9. */
+/* The child's side of the VMAs that are not plainly inherited: madvise(2) MADV_DONTFORK, MADV_WIPEONFORK; mlock(2). */
 static int treat_special(struct mm *child)
 {
 	const struct vma *found;

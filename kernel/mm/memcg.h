@@ -3,7 +3,7 @@
  * (struct page.owner); freeing it gives the charge back, wherever the thread is by then. Threads of the root group pay nothing and test one pointer.
  *
  * User pages and pages of files are refused when a limit is reached (-ENOMEM; the caller's fault, or the thread on its way to user mode, then has somebody
- * of the group killed: proc/memory_group.c). Kernel pages (tables, stacks, pipes) are charged whatever the limit, since what needs them cannot always
+ * of the group killed: proc/cgroup_memory.c). Kernel pages (tables, stacks, pipes) are charged whatever the limit, since what needs them cannot always
  * fail; the thread answers for that on its way to user mode, too.
  */
 #ifndef PANDO_MM_MEMCG_H

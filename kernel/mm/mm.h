@@ -89,13 +89,11 @@ struct map_request {
 };
 /* => mmap_lock not held. *out = the address. 0, -ENOMEM, -EINVAL, -EEXIST, -EPERM, -EAGAIN. References to mapping users and file are taken on success. */
 int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out);
-int do_munmap(struct mm *mm, uaddr_t addr, u64 len);
-/* => mmap_lock for writing. All of [start, end) that is mapped. 0 or -ENOMEM */
 /* Where a mapping of len bytes without an address of its own goes. => mmap_lock. 0 or -ENOMEM */
 int mm_find_hole(const struct mm *mm, u64 len, u64 *out);
+/* => mmap_lock for writing. All of [start, end) that is mapped. 0 or -ENOMEM */
 int munmap_locked(struct mm *mm, u64 start, u64 end);
-int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot);
-/* exec: sets mm->brk_start = mm->brk; moves/extends no mapping. do_brk grows an anonymous area [addr, addr+len). */
+/* exec: an anonymous area [addr, addr + len). 0 or -ENOMEM */
 int do_brk_range(struct mm *mm, uaddr_t addr, u64 len, bool exec);
 /* exec: a growing-down stack VMA of `size` bytes ending at `top`. */
 int mm_setup_stack(struct mm *mm, uaddr_t top, u64 size, bool exec);

@@ -1,4 +1,5 @@
 /* Mapping and unmapping: do_mmap, do_munmap, mm_setup_stack, and the checks and helpers they share with the other verbs. sys_mmap is in vfs (files). */
+#include <linux/capability.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 
@@ -14,7 +15,7 @@ bool may_expand(struct mm *mm, u64 n, u64 vm_flags)
 		return false;
 	if ((vm_flags & (VM_SHARED | VM_WRITE)) != VM_WRITE || (vm_flags & VM_NORESERVE) || n < 4096)
 		return true;
-	/* Overcommit mode 0: only an obvious excess is refused. clone.md 9.1 */
+	/* vm.overcommit_memory 0: only an obvious excess is refused. */
 	mem_info(&info);
 	return n <= info.total;
 }
@@ -109,7 +110,7 @@ int munmap_locked(struct mm *mm, u64 start, u64 end)
 	return err;
 }
 
-int do_munmap(struct mm *mm, uaddr_t addr, u64 len)
+static int do_munmap(struct mm *mm, uaddr_t addr, u64 len)
 {
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || addr > TASK_SIZE_MAX || len > TASK_SIZE_MAX - addr)
 		return -EINVAL;
@@ -165,7 +166,7 @@ int do_mmap(struct mm *mm, const struct map_request *r, uaddr_t *out)
 	u64 flags = request_flags(mm, r), addr = 0;
 	if (unlikely(mm->mdwe) && (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
 		err = -EACCES;
-	else if ((flags & VM_LOCKED) && !hook_capable(14 /* CAP_IPC_LOCK */) &&
+	else if ((flags & VM_LOCKED) && !hook_capable(CAP_IPC_LOCK) &&
 			 mm->locked_pages + (len >> PAGE_SHIFT) > rlimit_cur(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
 		err = -EAGAIN;
 	else

@@ -40,7 +40,7 @@ static int protect_locked(struct mm *mm, u64 start, u64 end, u64 flags)
 	return err ? err : ret;
 }
 
-int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot)
+static int do_mprotect(struct mm *mm, uaddr_t addr, u64 len, u32 prot)
 {
 	u32 grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	prot &= ~grows;

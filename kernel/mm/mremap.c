@@ -1,4 +1,5 @@
 /* mremap(2): shrink, grow in place, move. */
+#include <linux/capability.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 
@@ -77,7 +78,7 @@ static int check_vma(struct mm *mm, const struct vma *v, const struct remap *r)
 		return -EFAULT;
 	if (r->new_len > r->old_len && !may_expand(mm, (r->new_len - r->old_len) >> PAGE_SHIFT, v->flags))
 		return -ENOMEM;
-	if (r->new_len > r->old_len && (v->flags & VM_LOCKED) && !hook_capable(14 /* CAP_IPC_LOCK */) &&
+	if (r->new_len > r->old_len && (v->flags & VM_LOCKED) && !hook_capable(CAP_IPC_LOCK) &&
 	    mm->locked_pages + ((r->new_len - r->old_len) >> PAGE_SHIFT) > rlimit_cur(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
 		return -EAGAIN;
 	return 0;

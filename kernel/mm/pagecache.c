@@ -94,6 +94,28 @@ static int find_locked(struct address_space *as, u64 index, struct page **out)
 	return 0;
 }
 
+static int add_page(struct address_space *as, u64 index, struct page *page, const u32 *cuts)
+{
+	page->kind = PAGE_CACHE;
+	if (memcg_charge(page))
+		return -ENOMEM;
+	spin_lock(&as->lock);
+	int err = cuts && as->cuts != *cuts ? -EAGAIN : 0;
+	if (!err)
+		err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
+	if (!err) {
+		cache_setup(page, as, index);
+		atomic64_add(&mm_counters.cached, 1);
+	}
+	spin_unlock(&as->lock);
+	return err;
+}
+
+int as_add_page(struct address_space *as, u64 index, struct page *page) { return add_page(as, index, page, NULL); }
+/* The same for a page of data that come from below (fill ops), which takes time: -EAGAIN when something was cut off meanwhile, which the page may still show.
+ * cuts: as_cuts() before the file's size was looked at. */
+static int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts) { return add_page(as, index, page, &cuts); }
+
 int as_get_page(struct address_space *as, u64 index, bool create, struct page **out)
 {
 	spin_lock(&as->lock);
@@ -142,26 +164,6 @@ void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out
 	}
 	spin_unlock(&as->lock);
 }
-
-static int add_page(struct address_space *as, u64 index, struct page *page, const u32 *cuts)
-{
-	page->kind = PAGE_CACHE;
-	if (memcg_charge(page))
-		return -ENOMEM;
-	spin_lock(&as->lock);
-	int err = cuts && as->cuts != *cuts ? -EAGAIN : 0;
-	if (!err)
-		err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
-	if (!err) {
-		cache_setup(page, as, index);
-		atomic64_add(&mm_counters.cached, 1);
-	}
-	spin_unlock(&as->lock);
-	return err;
-}
-
-int as_add_page(struct address_space *as, u64 index, struct page *page) { return add_page(as, index, page, NULL); }
-int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts) { return add_page(as, index, page, &cuts); }
 
 void as_keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n)
 {

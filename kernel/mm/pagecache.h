@@ -21,7 +21,6 @@ struct address_space {
 	atomic_t mapped;           /* VMA records that name this mapping: 0 = nobody maps it */
 	atomic_t refs;             /* for anonymous shared memory (as_get/as_put); inode-owned ones ignore it */
 	bool owned_by_refs;        /* freed by the last as_put */
-	bool private_only;         /* constant: pages may not be mapped shared-writable */
 	u64 size;                  /* bytes; access beyond the last page is SIGBUS. Written by the owner under its inode lock; read freely */
 	/* File data that lies in place in physical memory (initramfs): pages [0, inplace_pages) start at this frame unless replaced in the tree. */
 	paddr_t inplace;
@@ -42,9 +41,6 @@ int as_get_page(struct address_space *as, u64 index, bool create, struct page **
 void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out);
 /* Gives the cache a page at index (refs passes to the cache). 0, -ENOMEM, -EEXIST. */
 int as_add_page(struct address_space *as, u64 index, struct page *page);
-/* The same for a page of data that come from below (fill ops), which takes time: -EAGAIN when something was cut off meanwhile, which the page may still show.
- * cuts: as_cuts() before the file's size was looked at. */
-int as_add_filled(struct address_space *as, u64 index, struct page *page, u32 cuts);
 /* A fill op that was asked for the page at index has read n bytes: what lies behind that page goes into the cache as well, as far as nothing is there. */
 void as_keep_ahead(struct address_space *as, u32 cuts, u64 index, const u8 *data, u32 n);
 static inline u32 as_cuts(const struct address_space *as) { return __atomic_load_n(&as->cuts, __ATOMIC_ACQUIRE); }

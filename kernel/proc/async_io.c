@@ -46,7 +46,7 @@ static DEFINE_MUTEX(set_lock, RANK_KTHREAD); /* O_ASYNC goes on or off */
 static DEFINE_SPINLOCK(async_lock, RANK_EPOLL_CB); /* taken in wake-up callbacks */
 static LIST_HEAD(ready); /* async_lock */
 static struct wait_queue kasync_wait;
-static struct task *kasync; /* set_lock */
+static bool kasync_runs; /* set_lock */
 
 static void owner_put(struct file_owner *o)
 {
@@ -269,10 +269,12 @@ static void let_go(struct file_owner *o)
 /* => set_lock */
 static int start_kasync(void)
 {
-	if (kasync)
+	if (kasync_runs)
 		return 0;
 	wait_queue_init_rank(&kasync_wait, RANK_WAITQ_LEAF);
-	return kthread_run(kasync_main, NULL, &kasync, "kasync");
+	int err = kthread_run(kasync_main, NULL, "kasync");
+	kasync_runs = !err;
+	return err;
 }
 
 static int async_on(struct file_owner *o, struct file *f, int fd)

@@ -137,7 +137,8 @@ int cgroup_may_hold_tasks(const struct cgroup *cg)
 
 /* --- controllers ------------------------------------------------------------------------------------------------------------------------- */
 
-u8 cgroup_control(const struct cgroup *cg)
+/* => C. Controllers that may be given to the children. */
+static u8 cgroup_control(const struct cgroup *cg)
 {
 	if (!cg->parent)
 		return CGC_BUILT;

@@ -94,8 +94,6 @@ struct cgroup *cgroup_next(struct cgroup *at, struct cgroup *top);
 int cgroup_create(struct cgroup *parent, const char *name, struct cgroup **out);
 /* => C. 0 or -EBUSY. */
 int cgroup_destroy(struct cgroup *cg);
-/* => C. Controllers that may be given to the children. */
-u8 cgroup_control(const struct cgroup *cg);
 /* => C. cgroup.subtree_control: 0, -ENOENT, -EBUSY, -EOPNOTSUPP, -ENOMEM. */
 int cgroup_set_subtree_control(struct cgroup *cg, u8 enable, u8 disable);
 /* => C. cgroup.type. */

@@ -29,7 +29,7 @@ _Static_assert(TASK_SIZE_MAX == 0x7ffffffff000UL, "clone_args.c knows this numbe
 /* --- the beginning ---------------------------------------------------------------------------------------------------------------------- */
 
 /* From here on group-wide signals are also kept for the child, so that none can hit only one of the two. A signal that is already pending goes
- * first (clone.md C8): the call restarts after its handler. */
+ * first: the call restarts after its handler. */
 static int collector_start(struct birth *b)
 {
 	struct task *me = current;
@@ -92,7 +92,7 @@ static void keep_step_times(struct task *child, const struct birth *b)
 
 /* --- publishing: everybody sees the child from here on ------------------------------------------------------------------------------------ */
 
-/* => tasklist_lock. clone.md 8.23: who the parent is and what it hears at the end. */
+/* => tasklist_lock. Who the parent is and what it hears at the end (clone(2): CLONE_PARENT, CLONE_THREAD). */
 static void choose_parent(struct task *child, const struct kernel_clone_args *a)
 {
 	struct task *me = current;
@@ -206,27 +206,21 @@ static int copy_process(struct birth *b, struct task **out)
 		return err;
 	}
 	apply_request(child, b);
-	if (b->args->kthread)
-		err = kthread_attach(child);
 	if (unlikely(b->started))
 		b->alloc_ns = (u32)(clock_mono() - b->started);
+	err = copy_steps(child, b);
 	if (!err) {
-		err = copy_steps(child, b);
-		if (!err) {
-			u64 t = unlikely(b->started) ? clock_mono() : 0;
-			err = publish(child, b);
-			if (unlikely(t))
-				b->publish_ns = (u32)(clock_mono() - t);
-			if (unlikely(err)) {
-				b->failed_step = FAILED_AFTER;
-				undo_steps(child, b);
-			}
+		u64 t = unlikely(b->started) ? clock_mono() : 0;
+		err = publish(child, b);
+		if (unlikely(t))
+			b->publish_ns = (u32)(clock_mono() - t);
+		if (unlikely(err)) {
+			b->failed_step = FAILED_AFTER;
+			undo_steps(child, b);
 		}
 	}
 	if (unlikely(err)) {
 		collector_stop(b);
-		if (child->kthread)
-			kthread_free(child);
 		free_unborn(child);
 		return err;
 	}
@@ -270,7 +264,7 @@ static bool wait_for_vfork_done(struct task *child, struct completion *done)
 	return completed;
 }
 
-/* clone.md 12: which event this birth is to current's tracer, 0 = none or not wanted. */
+/* Which event this birth is to current's tracer (ptrace(2)), 0 = none or not wanted. */
 static u32 choose_trace_event(const struct kernel_clone_args *a)
 {
 	u32 event = a->flags & CLONE_VFORK ? PTRACE_EVENT_VFORK : a->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE : PTRACE_EVENT_FORK;

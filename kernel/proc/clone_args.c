@@ -1,7 +1,7 @@
 /*
  * The decoders of fork, vfork, clone, clone3 and kernel threads, and the plan. Entry points: decode_*(), clone3_check_*(), make_clone_plan().
- * Pure: no kernel state, so clone_args_test.c runs it on the host. The order of the checks is that of clone.md 3 and 4: user space can tell which
- * error wins, and a fallback in a C library depends on it.
+ * Pure: no kernel state, so clone_args_test.c runs it on the host. The checks stand in Linux's order (kernel_clone(), copy_process()): user space can
+ * tell which error wins, and a fallback in a C library depends on it.
  */
 #include "proc/clone_args.h"
 
@@ -104,7 +104,7 @@ void decode_kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 f
 	};
 }
 
-/* Combinations that no configuration of Linux accepts: K1, C1-C7. */
+/* Combinations that no configuration of Linux accepts. */
 static int check_combinations(const struct kernel_clone_args *a, const struct clone_caller *c)
 {
 	u64 f = a->flags;

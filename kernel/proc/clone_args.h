@@ -19,7 +19,6 @@ struct kernel_clone_args {
 	const s32 *set_tid; u64 set_tid_size;
 	u8 call;             /* enum birth_call */
 	bool kthread;        /* never runs in user mode */
-	bool idle;           /* an idle task: pid 0, not published */
 	void (*fn)(void *);  /* kernel and user-mode threads start here */
 	void *fn_arg;
 	const char *name;
@@ -37,8 +36,8 @@ _Static_assert(sizeof(struct clone3_block) == 88, "clone_args ABI");
 void decode_fork(struct kernel_clone_args *a);
 void decode_vfork(struct kernel_clone_args *a);
 void decode_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, struct kernel_clone_args *a);
-/* clone3, in the order of clone.md 3: size (rules 1, 2) before the block is read; block (5-9) before set_tid is read; the rest (11-15).
- * Each 0 or -errno. */
+/* clone3, in the order in which Linux looks: size before the block is read; what the block says before set_tid is read; the rest. Each 0, -EINVAL, or -E2BIG
+ * (size). */
 int clone3_check_size(u64 usize);
 int clone3_check_block(const struct clone3_block *b, u64 usize);
 int decode_clone3(const struct clone3_block *b, const s32 *set_tid, struct kernel_clone_args *a);
@@ -57,7 +56,7 @@ struct clone_caller {
 struct clone_plan {
 	u8 mode[BIRTH_STEPS_MAX]; /* enum share_mode per enum birth_step */
 };
-/* Rules K1, C1-C7 of clone.md 4 and the refusal of what is not built; fills the plan. 0 or -errno. */
+/* The rules that all four ABIs share; fills the plan. 0, -EINVAL, -EPERM. */
 int make_clone_plan(const struct kernel_clone_args *a, const struct clone_caller *c, struct clone_plan *plan);
 
 #endif

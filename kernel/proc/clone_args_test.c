@@ -1,4 +1,4 @@
-/* Unit tests of clone_args.c: every rule of clone.md 3 and 4 that needs no kernel state, and their order. */
+/* Unit tests of clone_args.c: every rule of clone(2) that needs no kernel state, and which error wins when two are broken. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /*
- * execve(2), execveat(2), kernel_execve(): the sequence of exec.md 2. Until exec_commit() a failure leaves the caller as it was; after it, failure is death.
+ * execve(2), execveat(2), kernel_execve(), in the order in which Linux's errors win. Until exec_commit() a failure leaves the caller as it was; after it, failure is death.
  *
  *   open -> collect and copy the strings -> cred_guard -> [script: other file, again] -> plan the ELF bytes -> credentials -> build the new address
  *   space aside -> commit: threads, files, old memory -> registers

@@ -1,7 +1,10 @@
 /*
  * The point of no return (begin_new_exec): exec_commit(). The caller's threads die, it becomes the leader, its old memory goes, the new takes its place.
- * Order: exec.md 8.
+ * The order is Linux's, where others can see it: the threads die, the old memory goes (a vfork parent goes on), files are closed, and name, handlers and
+ * credentials change.
  */
+#include <linux/resource.h>
+
 #include "lib/string.h"
 #include "proc/exec.h"
 #include "proc/internal.h"
@@ -281,6 +284,6 @@ int exec_commit(struct exec *e)
 	set_comm(e);
 	reset_signals();
 	set_identity(e);
-	t->signal->rlim.r[3 /* RLIMIT_STACK */] = e->rlim_stack;
+	t->signal->rlim.r[RLIMIT_STACK] = e->rlim_stack;
 	return unlikely(e->executable) ? give_executable(e) : 0;
 }

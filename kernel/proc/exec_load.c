@@ -1,6 +1,6 @@
 /*
- * load_elf_binary in two halves. exec_plan_elf(): everything that can still be refused (exec.md 5). exec_build_image(): the new address space, built aside
- * (exec.md 6); what goes wrong there kills the program, as on Linux, where it happens after the point of no return.
+ * load_elf_binary in two halves. exec_plan_elf(): everything that can still be refused. exec_build_image(): the new address space, built aside;
+ * what goes wrong there kills the program, as on Linux, where it happens after the point of no return.
  */
 #include <linux/fcntl.h>
 #include <linux/mman.h>

@@ -17,7 +17,7 @@ bool misc_enabled = true;
 
 /* --- references --------------------------------------------------------------------------------------------------------------------------- */
 
-void misc_get(struct misc_format *f) { atomic_inc(&f->refs); }
+static void misc_get(struct misc_format *f) { atomic_inc(&f->refs); }
 
 void misc_put(struct misc_format *f)
 {

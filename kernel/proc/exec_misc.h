@@ -40,7 +40,6 @@ struct misc_format *misc_match(const u8 *head, const char *path);
 struct misc_format *misc_find(const char *name);
 /* The n-th in order, with a reference, or NULL. */
 struct misc_format *misc_at(u64 n);
-void misc_get(struct misc_format *f);
 void misc_put(struct misc_format *f);
 void misc_remove(struct misc_format *f);
 void misc_remove_all(void);

@@ -1,4 +1,4 @@
-/* ELF bytes -> struct exec_plan. Rules and errors: exec.md 5 and 6.2. */
+/* ELF bytes -> struct exec_plan: exec_plan_header(), exec_plan_segments(), exec_plan_check_bias(), exec_plan_pages(). Pure. What is refused, and by which errno, is what Linux's load_elf_binary() does. */
 #include "proc/exec_plan.h"
 
 #include <asm-generic/errno.h>

@@ -1,4 +1,4 @@
-/* The #! line: exec_script_parse(). Pure. Rules: exec.md 4.1. */
+/* The #! line: exec_script_parse(). Pure. Rules: execve(2), Interpreter scripts. */
 #include <asm-generic/errno.h>
 
 #include "proc/exec_plan.h"

@@ -1,7 +1,8 @@
 /*
  * The argument stack: exec_collect, exec_copy_strings, exec_push_arg, exec_build_stack.
  * Strings are gathered in kernel pages in their final order, from the top downwards: 8 zero bytes, path, environment, arguments. Until the layout is
- * known they are named by their distance from the top. Limits: exec.md 3; final layout: exec.md 6.3.
+ * known they are named by their distance from the top. Limits and layout are in
+ * execve(2) and the x86-64 psABI (Initial Process Stack).
  */
 #include <linux/auxvec.h>
 #include <linux/binfmts.h>

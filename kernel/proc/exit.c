@@ -1,6 +1,6 @@
 /*
  * Death. Entry points: do_exit, do_group_exit, release_task, do_notify_parent(_cldstop), is_orphaned_pgrp, exec_mm_release/exit_mm_release,
- * sys_exit, sys_exit_group. The order is that of exit-wait.md 2 and 3.
+ * sys_exit, sys_exit_group. The order is that of Linux's do_exit() and exit_notify(), as far as others can see it.
  *
  *   running -> [exit_signals, group accounting] -> AT_EXIT rows (mm: vfork parent and joiners go on; fs; files)
  *           -> controlling tty -> exit_notify under tasklist_lock: children to their reaper, ZOMBIE, parent told
@@ -62,9 +62,9 @@ bool do_notify_parent(struct task *t, s32 sig)
 	if (parent->sighand) {
 		u64 handler, flags;
 		parent_action(parent, &handler, &flags);
-		if (!t->ptrace && sig == SIGCHLD && (handler == 1 || (flags & SA_NOCLDWAIT))) {
+		if (!t->ptrace && sig == SIGCHLD && (handler == KSIG_IGN || (flags & SA_NOCLDWAIT))) {
 			autoreap = true;
-			if (handler == 1)
+			if (handler == KSIG_IGN)
 				sig = 0;
 		}
 		if (unlikely(t->signal->autoreap) && !t->ptrace) {
@@ -157,7 +157,7 @@ static struct task *alive_thread(struct task *t)
 	return NULL;
 }
 
-/* => tasklist_lock. exit-wait.md 3.1: a live sibling thread, the nearest subreaper, init. */
+/* => tasklist_lock. Who inherits father's children: a live sibling thread, the nearest subreaper (PR_SET_CHILD_SUBREAPER) of the namespace, init. */
 static struct task *find_new_reaper(struct task *father, struct task *init)
 {
 	struct task *reaper = alive_thread(father);
@@ -437,8 +437,6 @@ void do_exit(long code)
 	if (group_dead && t->signal->leader)
 		hook_disassociate_tty(true);
 	put_steps(t, AT_EXIT_LAST);
-	if (!list_empty(&t->work))
-		task_work_run();
 	if (trace_on(exit))
 		trace_exit(t, group_dead);
 	exit_notify(t, group_dead);

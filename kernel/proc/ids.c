@@ -44,7 +44,7 @@ long sys_getpgid(u64 pid) { return number_of((s32)pid, PIDTYPE_PGID); }
 long sys_getpgrp(void) { return number_of(0, PIDTYPE_PGID); }
 long sys_getsid(u64 pid) { return number_of((s32)pid, PIDTYPE_SID); }
 
-/* => tasklist_lock. May the caller put p into a group at all? The order of exit-wait.md 8.1. */
+/* => tasklist_lock. May the caller put p into a group at all? 0, or which of setpgid(2)'s errors wins on Linux. */
 static long may_move(struct task *p)
 {
 	struct task *leader = current->group_leader;

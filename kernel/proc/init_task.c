@@ -83,7 +83,6 @@ struct task init_task = {
 	.default_timer_slack_ns = 50000,
 	.birth = { .call = BIRTH_BOOT },
 	.cgroup = &root_cgroup,
-	.work = LIST_HEAD_INIT(init_task.work),
 	.pi_owned = LIST_HEAD_INIT(init_task.pi_owned),
 	.dead_node = LIST_HEAD_INIT(init_task.dead_node),
 };

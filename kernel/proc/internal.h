@@ -16,7 +16,8 @@ int dup_task_struct(struct task *parent, bool kthread, struct task **out);
 void free_unborn(struct task *t);
 
 /* --- pid.c -------------------------------------------------------------------------------------------------------------------------------- */
-/* As alloc_pid, with wished-for numbers from the innermost level outwards (clone.md 6); n = 0: none. Also -EINVAL, -EPERM, -EEXIST. */
+/* A fresh number at each level of ns; the n of set_tid are wished for, from the innermost level outwards (clone3's set_tid). 0, -EAGAIN (none left), -ENOMEM
+ * (also: its init died); for a wish -EINVAL, -EPERM, -EEXIST. */
 int alloc_pid_at(struct pid_namespace *ns, const s32 *set_tid, u64 n, struct pid **out);
 
 /* --- pidfd_info.c ------------------------------------------------------------------------------------------------------------------------- */

@@ -1,97 +1,36 @@
 /*
- * Kernel threads. Entry points: kthreadd() (process 2), kthread_create/run/stop/park/unpark(), and for the threads themselves
- * kthread_should_stop(), kthread_should_park(), kthread_parkme(); kthread_attach/free() for clone.c.
+ * Kernel threads. Entry points: kthreadd() (process 2), kthread_run().
  *
- * kthreadd makes all of them, so that none inherits anything from whoever happened to ask. A new one reports itself and sleeps before it calls
- * its function; waking it starts it. spec/clone.md 15.
+ * kthreadd makes all of them, so that none inherits anything from whoever happened to ask. They live as long as the machine, or until their function
+ * returns.
  */
 #include <linux/sched.h>
 
 #include "lib/format.h"
-#include "mm/slab.h"
 #include "proc/proc.h"
-
-#define KT_SHOULD_STOP BIT(0)
-#define KT_SHOULD_PARK BIT(1)
-
-/* Lives as long as the task's record. */
-struct kthread {
-	u32 flags;                /* a  KT_* */
-	int result;               /* the thread's, before `exited` */
-	struct completion parked; /* once for each time it goes to sleep parked */
-	struct completion exited;
-};
 
 struct request {
 	struct list_head node; /* request_lock */
 	int (*fn)(void *);
 	void *data;
 	char name[16];
-	struct task *task;      /* before `done`: the new thread, or NULL */
 	int error;              /* before `done` */
-	struct completion done;
+	struct completion done; /* the thread runs, or could not be made */
 };
 static DEFINE_SPINLOCK(request_lock, RANK_DEVICE);
 static LIST_HEAD(requests); /* request_lock */
 static struct wait_queue request_wait = WAIT_QUEUE_INIT(request_wait);
 
-static struct kthread *self(void) { return current->kthread; }
-
-int kthread_attach(struct task *t)
-{
-	struct kthread *k = kzalloc(sizeof(*k));
-	if (!k)
-		return -ENOMEM;
-	completion_init(&k->parked);
-	completion_init(&k->exited);
-	t->kthread = k;
-	return 0;
-}
-
-void kthread_free(struct task *t)
-{
-	kfree(t->kthread);
-	t->kthread = NULL;
-}
-
-bool kthread_should_stop(void) { return READ_ONCE(self()->flags) & KT_SHOULD_STOP; }
-bool kthread_should_park(void) { return READ_ONCE(self()->flags) & KT_SHOULD_PARK; }
-
-void kthread_parkme(void)
-{
-	struct kthread *k = self();
-	for (;;) {
-		set_current_state(TASK_PARKED);
-		if (!(READ_ONCE(k->flags) & KT_SHOULD_PARK))
-			break;
-		complete(&k->parked);
-		schedule();
-	}
-	set_current_state(TASK_RUNNING);
-}
-
-/* --- making one ------------------------------------------------------------------------------------------------------------------------- */
-
 /* The first code of every thread that kthreadd made. */
 static void thread_main(void *arg)
 {
 	struct request *r = arg;
-	struct kthread *k = self();
 	int (*fn)(void *) = r->fn;
 	void *data = r->data;
 	sched_set_policy(current_thread(), SCHED_NORMAL, 0, 0, false);
 	sched_set_affinity(current_thread(), ~0UL);
-	r->task = current;
-	set_current_state(TASK_UNINTERRUPTIBLE);
 	complete(&r->done); /* r is gone from here on */
-	schedule();
-	k->result = -EINTR;
-	if (!kthread_should_stop()) {
-		if (kthread_should_park())
-			kthread_parkme();
-		k->result = fn(data);
-	}
-	complete_all(&k->exited);
+	(void)fn(data);
 	do_exit(0);
 }
 
@@ -113,7 +52,7 @@ void kthreadd(void *unused)
 {
 	u64 f = spin_lock_irqsave(&current->sighand->lock);
 	for (int sig = 1; sig <= NSIG_MAX; sig++)
-		sighand_action(current->sighand, sig)->handler = 1; /* SIG_IGN: its children reap themselves */
+		sighand_action(current->sighand, sig)->handler = KSIG_IGN; /* its children reap themselves */
 	spin_unlock_irqrestore(&current->sighand->lock, f);
 	sched_set_affinity(current_thread(), ~0UL);
 	for (;;) {
@@ -139,11 +78,14 @@ static bool withdraw(struct request *r)
 	return was;
 }
 
-static int create(int (*fn)(void *), void *data, struct task **out, const char *namefmt, va_list ap)
+int kthread_run(int (*fn)(void *), void *data, const char *namefmt, ...)
 {
 	struct request r = { .fn = fn, .data = data };
+	va_list ap;
 	completion_init(&r.done);
+	va_start(ap, namefmt);
 	format_va(r.name, sizeof(r.name), namefmt, ap);
+	va_end(ap);
 	u64 f = spin_lock_irqsave(&request_lock);
 	list_add_tail(&r.node, &requests);
 	spin_unlock_irqrestore(&request_lock, f);
@@ -153,69 +95,5 @@ static int create(int (*fn)(void *), void *data, struct task **out, const char *
 			return -EINTR;
 		wait_for_completion(&r.done); /* being made: it refers to our stack, and takes no time */
 	}
-	if (r.error)
-		return r.error;
-	if (out)
-		*out = r.task;
-	return 0;
-}
-
-int kthread_create(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...)
-{
-	va_list ap;
-	va_start(ap, namefmt);
-	int err = create(fn, data, out, namefmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int kthread_run(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...)
-{
-	struct task *t;
-	va_list ap;
-	va_start(ap, namefmt);
-	int err = create(fn, data, &t, namefmt, ap);
-	va_end(ap);
-	if (err)
-		return err;
-	if (out)
-		*out = t;
-	wake_up_state(task_thread(t), TASK_UNINTERRUPTIBLE);
-	return 0;
-}
-
-/* --- stopping and parking --------------------------------------------------------------------------------------------------------------- */
-
-int kthread_stop(struct task *t)
-{
-	struct kthread *k = t->kthread;
-	task_get(t);
-	atomic_or(&k->flags, KT_SHOULD_STOP);
-	kthread_unpark(t);
-	wake_up_thread(task_thread(t));
-	wait_for_completion(&k->exited);
-	int result = k->result;
-	task_put(t);
-	return result;
-}
-
-int kthread_park(struct task *t)
-{
-	struct kthread *k = t->kthread;
-	if (READ_ONCE(t->pf) & PF_EXITING)
-		return -ENOSYS;
-	if (atomic_or(&k->flags, KT_SHOULD_PARK) & KT_SHOULD_PARK)
-		return -EBUSY;
-	if (t != current) {
-		wake_up_thread(task_thread(t));
-		wait_for_completion(&k->parked);
-	}
-	return 0;
-}
-
-void kthread_unpark(struct task *t)
-{
-	struct kthread *k = t->kthread;
-	atomic_and(&k->flags, ~(u32)KT_SHOULD_PARK);
-	wake_up_state(task_thread(t), TASK_PARKED);
+	return r.error;
 }

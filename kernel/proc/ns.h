@@ -101,8 +101,6 @@ long pid_ns_reboot(struct pid_namespace *ns, u32 cmd);
 /* Puts c, a private copy of current's credentials, into a fresh user namespace with all capabilities there. 0, -ENOSPC, -EPERM, -ENOMEM, -EAGAIN. */
 int user_ns_create(struct cred *c);
 extern const struct ns_ops user_ns_ops;
-/* Gives c all capabilities over ns and makes it a member: for user_ns_create and setns. */
-void cred_enter_ns(struct cred *c, struct user_namespace *ns);
 /* /proc/PID/uid_map and gid_map: what is written (text is changed), by whom opened the file. 0 or -errno. */
 enum idmap_which { IDMAP_UID, IDMAP_GID, IDMAP_PROJID };
 int user_ns_write_map(struct user_namespace *ns, enum idmap_which which, const struct cred *opener, char *text);

@@ -1,5 +1,5 @@
 /*
- * Changing one's namespaces. Entry points: sys_unshare, sys_setns. Both prepare everything aside, in Linux's order (clone.md 14), then commit.
+ * Changing one's namespaces. Entry points: sys_unshare, sys_setns. Both prepare everything aside, in Linux's order, then commit.
  */
 #include <linux/capability.h>
 

@@ -1,5 +1,5 @@
 /*
- * Process numbers. Entry points: alloc_pid, free_pid, find_pid, attach_pid, detach_pid.
+ * Process numbers. Entry points: alloc_pid_at, free_pid, find_pid, attach_pid, detach_pid.
  * A number is in use as long as any task has it as tid, tgid, pgid or sid: all four are the same struct pid. The bitmap and its cursor are
  * guarded by pid_lock; the hash table and the four lists by tasklist_lock alone: a pid enters the table when it is first attached, so a birth that
  * fails never shows.
@@ -196,8 +196,6 @@ int alloc_pid_at(struct pid_namespace *ns, const s32 *set_tid, u64 n, struct pid
 	*out = pid;
 	return 0;
 }
-
-int alloc_pid(struct pid_namespace *ns, struct pid **out) { return alloc_pid_at(ns, NULL, 0, out); }
 
 void free_pid(struct pid *pid)
 {

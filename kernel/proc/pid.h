@@ -40,8 +40,6 @@ struct pid {
 extern struct pid_namespace init_pid_ns;
 extern s32 pid_max;
 
-/* A fresh number at each level of ns. 0, -EAGAIN (none left), -ENOMEM (also: its init died). */
-int alloc_pid(struct pid_namespace *ns, struct pid **out);
 /* Gives the numbers back: only when the pid was never attached, or by the last detach. */
 void free_pid(struct pid *pid);
 void pid_get(struct pid *pid);

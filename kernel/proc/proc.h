@@ -10,7 +10,7 @@
 
 /* --- birth: clone.c clone_args.c steps.c ------------------------------------------------------------------------------------------------ */
 /* struct kernel_clone_args: clone_args.h */
-/* Makes a task and starts it: its tid in the caller's namespace, or -errno (clone.md 3, 4). May sleep (CLONE_VFORK waits). */
+/* Makes a task and starts it: its tid in the caller's namespace, or -errno (clone(2); which one wins: clone_args.c). May sleep (CLONE_VFORK waits). */
 long kernel_clone(struct kernel_clone_args *a);
 /* A kernel thread without / a future user process with PF_KTHREAD off: fn runs in it; flags are CLONE_*. tid or -errno. */
 long kernel_thread(void (*fn)(void *), void *arg, const char *name, u64 flags);
@@ -33,8 +33,6 @@ void proc_trace_names(void);
 /* Live objects, for leak checks. */
 struct proc_counts { u32 tasks, signals, sighands, pids, creds, users, kept_stack_pages; };
 void proc_counts(struct proc_counts *out);
-/* A signal record without its last task: frees it. */
-void signal_put(struct signal *s);
 
 /* --- exit, wait: exit.c wait.c ---------------------------------------------------------------------------------------------------------- */
 /* Ends the calling thread; code as in a wait status (exit(n): (n & 0xff) << 8; signal: s | 0x80). */
@@ -43,7 +41,8 @@ void do_exit(long code) __noreturn;
 void do_group_exit(s32 code) __noreturn;
 /* Takes a dead task out of everything and drops its reference. => no locks. */
 void release_task(struct task *t);
-/* => tasklist_lock. Notifies t's parent of its death / a state change; exit-wait.md 3.2. Returns true when t is to be autoreaped. */
+/* => tasklist_lock. Notifies t's parent of its death with `sig` (0: without a signal). Returns true when t is to be autoreaped: SIGCHLD is ignored, or
+ * SA_NOCLDWAIT (wait(2)). */
 bool do_notify_parent(struct task *t, s32 sig);
 /* => tasklist_lock. why: CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED. To t's tracer, of t itself, or to the parent of t's process. */
 void do_notify_parent_cldstop(struct task *t, bool to_tracer, int why);
@@ -91,13 +90,10 @@ int kill_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info);
 int kill_pgrp_locked(struct pid *pgrp, int sig, const struct ksiginfo *info);
 /* Sets TIF_SIGPENDING of current as the pending sets and jobctl say (=> S) / of t. */
 void recalc_sigpending(void);
-void recalc_sigpending_task(struct task *t);
 /* => S. Ends the group: SIGKILL pending in every other thread; returns how many others live. */
 u32 zap_other_threads(struct task *t);
-/* Resets handlers for exec (clone.md CLEAR_SIGHAND, exec.md 8.18). => S */
+/* exec, CLONE_CLEAR_SIGHAND: handlers become SIG_DFL; what is ignored stays so unless force_default. => S */
 void flush_signal_handlers(struct task *t, bool force_default);
-/* Would t's process ignore sig now (also SIG_DFL with ignoring default)? => S */
-bool signal_ignored(struct task *t, int sig);
 /* May current send sig to t? 0 or -EPERM. */
 int check_kill_permission(int sig, const struct ksiginfo *info, struct task *t);
 /* Changes current's blocked mask, with retargeting and recalculation. */
@@ -110,7 +106,7 @@ void task_join_group_stop(struct task *t);
 int copy_siginfo_to_user(uaddr_t dst, const struct ksiginfo *info);
 void siginfo_to_bytes(const struct ksiginfo *info, u8 out[128]);
 
-/* fork in progress: group-wide signals gathered for the child (clone.md 8.1). */
+/* fork in progress: group-wide signals gathered for the child. */
 struct multiprocess_signals {
 	struct list_head node; /* S: signal->multiprocess */
 	ksigset_t signal;
@@ -151,25 +147,17 @@ void account_init(void);
 /* A private copy of current's credentials to change and commit / abandon. */
 int cred_prepare(struct cred **out);
 void cred_commit(struct cred *c);
-/* exec: new credentials for running this file; spec/exec.md 7. *secure = AT_SECURE. Not yet committed. 0, -ENOMEM, -EPERM, -EINVAL (exec_cred.c) */
+/* exec: new credentials for running this file; set-id bits and file capabilities (capabilities(7)). *secure = AT_SECURE. Not yet committed. 0, -ENOMEM, -EPERM, -EINVAL (exec_cred.c) */
 struct inode;
 int cred_for_exec(struct inode *inode, bool nosuid, bool unsafe, struct cred **out, bool *secure);
 void cred_init(void);
 
 /* --- kernel threads: kthread.c ---------------------------------------------------------------------------------------------------------- */
+/* Process 2: makes the others. Never returns. */
 void kthreadd(void *unused);
-/* A stopped kernel thread (wake_up_thread starts it). 0, -ENOMEM, -EINTR. */
-int kthread_create(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
-int kthread_run(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
-int kthread_stop(struct task *t);
-bool kthread_should_stop(void);
-int kthread_park(struct task *t);
-void kthread_unpark(struct task *t);
-bool kthread_should_park(void);
-void kthread_parkme(void);
-/* Sets up t->kthread for a kernel thread being made / frees it. clone.c calls them. */
-int kthread_attach(struct task *t);
-void kthread_free(struct task *t);
+/* A kernel thread of that name that runs fn(data) and ends with it (what fn returns is dropped). 0, -ENOMEM or another error of a birth, -EINTR (the caller
+ * was killed first). => may sleep; kthreadd runs */
+int kthread_run(int (*fn)(void *), void *data, const char *namefmt, ...) __printf(3, 4);
 
 /* --- accounting: rusage.c --------------------------------------------------------------------------------------------------------------- */
 struct rusage;
@@ -179,7 +167,7 @@ void task_rusage(struct task *t, int who, struct rusage *out);
 void thread_group_times(struct task *t, u64 *utime, u64 *stime);
 
 /* --- controlling terminal: defined by the tty room -------------------------------------------------------------------------------------- */
-/* The session leader exits or calls TIOCNOTTY (exit-wait.md 8.4). */
+/* The session leader exits or calls TIOCNOTTY (credentials(7), setsid(2)). */
 void hook_disassociate_tty(bool on_exit);
 /* fork: the child's signal->tty takes a reference; exit drops it. */
 void hook_tty_get(struct tty *tty);

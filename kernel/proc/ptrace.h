@@ -2,7 +2,7 @@
  * Tracing. ptrace.c: the system call. ptrace_stop.c: how a tracee stops and what it tells. ptrace_regs.c: its registers.
  *
  * A tracee's `parent` is its tracer (a thread), `real_parent` stays; it hangs in its tracer's list `ptraced`. It stops in ptrace_stop() only, in state
- * TASK_TRACED. A request freezes it first (JOBCTL_FROZEN: SIGKILL will not wake it) and waits until it is off its CPU; until ptrace_unfreeze() or its resumption
+ * TASK_TRACED. A request freezes it first (JOBCTL_FROZEN: SIGKILL will not wake it) and waits until it is off its CPU; until unfreeze() (ptrace.c) or its resumption
  * its registers and its task-only fields belong to the tracer.
  */
 #ifndef PANDO_PROC_PTRACE_H

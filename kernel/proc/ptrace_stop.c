@@ -88,8 +88,6 @@ static int stop_with_info(int sig, int code, int why, u64 message, u64 f)
 int ptrace_notify(int code, u64 message)
 {
 	struct task *t = current;
-	if (unlikely(!list_empty(&t->work)))
-		task_work_run();
 	u64 f = spin_lock_irqsave(&t->sighand->lock);
 	int sig = stop_with_info(SIGTRAP, code, CLD_TRAPPED, message, f);
 	spin_unlock_irqrestore(&t->sighand->lock, f);

@@ -1,5 +1,5 @@
 /*
- * The frame that a handler runs on, byte for byte Linux's (exit-wait.md 9.6), and the way back: rt_sigreturn(2), sigaltstack(2).
+ * The frame that a handler runs on, byte for byte Linux's (struct rt_sigframe), and the way back: rt_sigreturn(2), sigaltstack(2).
  * Everything read back comes from user space and may be anything: the worst it can do is a SIGSEGV.
  */
 #include <asm/sigcontext.h>

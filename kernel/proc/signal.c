@@ -4,6 +4,8 @@
  *
  * Everything here is guarded by sighand->lock (S). Lists of threads change under tasklist_lock and S together, so S alone is enough to walk them.
  */
+#include <linux/resource.h>
+
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/signal.h"
@@ -33,12 +35,6 @@ static bool has_pending(const struct task *t)
 	return (t->jobctl & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || ((t->pending.set | t->signal->shared_pending.set) & ~t->blocked);
 }
 
-void recalc_sigpending_task(struct task *t)
-{
-	if (has_pending(t))
-		atomic_or(&t->flags, TIF_SIGPENDING);
-}
-
 /* recalc_sigpending() of t, which is current. */
 static inline void recalc_own(struct task *t)
 {
@@ -62,7 +58,7 @@ void signal_wake_up(struct task *t, bool fatal)
 		return;
 	}
 	if (fatal)
-		/* A tracer that is at work on it wakes it when it is done: ptrace_unfreeze(). */
+		/* A tracer that is at work on it wakes it when it is done: unfreeze() in ptrace.c. */
 		states |= TASK_WAKEKILL | TASK_STOPPED | (t->jobctl & JOBCTL_FROZEN ? 0 : TASK_TRACED);
 	atomic_or(&t->flags, fatal ? (u32)(TIF_SIGPENDING | TIF_KILLED) : (u32)TIF_SIGPENDING);
 	kick_thread(task_thread(t), states);
@@ -106,7 +102,7 @@ struct sigqueue *sigqueue_alloc(struct task *t, bool override)
 {
 	struct user_account *u = task_user_get(t);
 	if (u) {
-		bool fits = account_charge(u, USERNS_SIGPENDING, 1, READ_ONCE(t->signal->rlim.r[11 /* RLIMIT_SIGPENDING */].cur));
+		bool fits = account_charge(u, USERNS_SIGPENDING, 1, READ_ONCE(t->signal->rlim.r[RLIMIT_SIGPENDING].cur));
 		if (!override && !fits) {
 			account_uncharge(u, USERNS_SIGPENDING, 1);
 			user_put(u);
@@ -450,7 +446,7 @@ static u64 get64(const u8 *p)
 	return v;
 }
 
-/* Offsets: exit-wait.md 9.6. For LAYOUT_POLL `value` is the band and `status` the descriptor. */
+/* Offsets: siginfo_t of <asm/siginfo.h>. For LAYOUT_POLL `value` is the band and `status` the descriptor. */
 void siginfo_to_bytes(const struct ksiginfo *i, u8 out[128])
 {
 	memset(out, 0, 128);

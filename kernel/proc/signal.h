@@ -15,8 +15,6 @@
 /* Not to be caught, blocked or ignored. */
 #define SIGSET_ONLY (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
 
-#define KSIG_DFL 0UL
-#define KSIG_IGN 1UL
 /* Internal flag of an action that rt_sigaction(2) may no longer change: a forced fatal signal is on its way. */
 #define KSA_IMMUTABLE 0x00800000UL
 #define KSA_UAPI                                                                                                                       \
@@ -99,17 +97,6 @@ int group_send_signal(struct task *t, int sig, const struct ksiginfo *info, enum
 void force_signal_info(const struct ksiginfo *info, bool fatal);
 /* The frame of `sig` could not be written: SIGSEGV, by its default action when it was SIGSEGV itself. */
 void force_sigsegv(int sig);
-
-/* --- signal_deliver.c --- */
-/* Work to be done by a task itself on its way to user mode. */
-struct task_work {
-	struct list_head node; /* task->alloc_lock */
-	void (*fn)(struct task_work *w);
-};
-/* Queues w for t and kicks it. false: t is past its last chance to run work. */
-bool task_work_add(struct task *t, struct task_work *w);
-/* Runs what is queued for current (exit calls it too). */
-void task_work_run(void);
 
 /* --- sigframe.c --- */
 /* Builds the handler's frame on the user stack and points regs at the handler. 0 or -EFAULT. */

@@ -2,7 +2,7 @@
  * The way back to user mode: reschedule, task work, signals. hook_exit_to_user() is entered with a work bit set and leaves with none.
  * get_signal() takes one signal and acts on it unless it has a handler; handle_signal() restarts or interrupts the system call and builds the frame.
  *
- * What a system call that was broken off sees (exit-wait.md 9.3):
+ * What a system call that was broken off sees (signal(7), Interruption of system calls):
  *                            handler with SA_RESTART   handler without   no handler (stop, continue, nothing)
  *   -ERESTARTSYS             again                     -EINTR            again
  *   -ERESTARTNOINTR          again                     again             again
@@ -25,40 +25,6 @@
 #define FLAG_TF 0x100UL
 #define FLAG_DF 0x400UL
 #define FLAG_RF 0x10000UL
-
-/* --- task work --------------------------------------------------------------------------------------------------------------------------- */
-
-bool task_work_add(struct task *t, struct task_work *w)
-{
-	u64 f = spin_lock_irqsave(&t->alloc_lock);
-	bool ok = !t->exit_state;
-	if (ok)
-		list_add_tail(&w->node, &t->work);
-	spin_unlock_irqrestore(&t->alloc_lock, f);
-	if (ok) {
-		atomic_or(&t->flags, TIF_NOTIFY);
-		kick_thread(task_thread(t), TASK_INTERRUPTIBLE);
-	}
-	return ok;
-}
-
-void task_work_run(void)
-{
-	struct task *t = current;
-	atomic_and(&t->flags, ~(u32)TIF_NOTIFY);
-	for (;;) {
-		struct task_work *w = NULL;
-		u64 f = spin_lock_irqsave(&t->alloc_lock);
-		if (!list_empty(&t->work)) {
-			w = list_first(&t->work, struct task_work, node);
-			list_del(&w->node);
-		}
-		spin_unlock_irqrestore(&t->alloc_lock, f);
-		if (!w)
-			return;
-		w->fn(w);
-	}
-}
 
 /* --- stopping ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -139,8 +105,6 @@ static void freezer_trap(u64 f)
 	spin_unlock_irqrestore(&t->sighand->lock, f);
 	cgroup_enter_frozen();
 	schedule();
-	if (READ_ONCE(t->flags) & TIF_NOTIFY)
-		task_work_run();
 }
 
 static bool own_pgrp_orphaned(void)
@@ -379,12 +343,9 @@ void hook_exit_to_user(struct regs *regs)
 			schedule();
 		}
 		trace_pace();
-		if (work & TIF_NOTIFY)
-			task_work_run();
 		if (unlikely(work & TIF_GROUP))
 			answer_for_group(regs);
-		/* Also after mere task work: it may have broken off a system call that is to be restarted. */
-		if (work & (TIF_SIGPENDING | TIF_NOTIFY | TIF_GROUP))
+		if (work & (TIF_SIGPENDING | TIF_GROUP))
 			do_signal(regs);
 		if (work & TIF_RSEQ_WORK)
 			rseq_resume(regs);

@@ -27,8 +27,6 @@ static bool action_ignores(struct task *t, int sig, bool force)
 	return signal_is_ignoring(h, sig);
 }
 
-bool signal_ignored(struct task *t, int sig) { return action_ignores(t, sig, false); }
-
 static void continue_thread(struct task *t)
 {
 	flush_signals(SIGSET_STOP, &t->pending);
@@ -171,7 +169,7 @@ static void complete_signal(struct task *p, int sig, enum pid_type type)
 	signal_wake_up(t, sig == SIGKILL);
 }
 
-/* A fork in progress must see signals for the whole group, too (clone.md 8.1). => S */
+/* A fork in progress must see signals for the whole group, too: clone.c, collector_start(). => S */
 static void collect_for_forks(struct signal *s, int sig)
 {
 	struct multiprocess_signals *m;

@@ -92,7 +92,7 @@ static void put_semundo(struct task *t, struct birth *b)
 		hook_shm_leave(t);
 }
 
-/* --- what has nothing behind it yet ----------------------------------------------------------------------------------------------------- */
+/* --- I/O context ------------------------------------------------------------------------------------------------------------------------- */
 
 static int copy_io(struct task *child, struct birth *b)
 {
@@ -269,7 +269,8 @@ static int copy_signal(struct task *child, struct birth *b)
 	return 0;
 }
 
-void signal_put(struct signal *s)
+/* A signal record without its last task: frees it. */
+static void signal_put(struct signal *s)
 {
 	if (!atomic_dec_and_test(&s->refs))
 		return;
@@ -281,7 +282,7 @@ static void put_signal(struct task *t, struct birth *b) { signal_put(t->signal);
 
 /* --- mm --------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Whatever goes wrong in copying an address space is ENOMEM to the caller (clone.md C19). */
+/* Whatever goes wrong in copying an address space is ENOMEM to the caller. */
 static int copy_mm(struct task *child, struct birth *b)
 {
 	if (b->plan.mode[BSTEP_MM] == STEP_SHARE) {

@@ -108,7 +108,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	spin_init(&t->alloc_lock, RANK_TASK);
 	t->exit_state = 0;
 	t->exit_code = 0;
-	t->pf = (t->pf & ~(PF_SUPERPRIV | PF_KTHREAD | PF_NO_SETAFFINITY | PF_EXITING | PF_SIGNALED | PF_PARKED_FOR_CORE | PF_SHM_MAKER)) | PF_FORKNOEXEC | (kthread ? PF_KTHREAD : 0);
+	t->pf = (t->pf & ~PF_NOT_INHERITED) | PF_FORKNOEXEC | (kthread ? PF_KTHREAD : 0);
 	list_init(&t->children);
 	list_init(&t->sibling);
 	t->ptrace = 0;
@@ -138,9 +138,7 @@ static void reset_own_fields(struct task *t, bool kthread)
 	t->robust_len = 0;
 	t->default_timer_slack_ns = t->timer_slack_ns;
 	t->restart.fn = NULL;
-	t->kthread = NULL;
 	t->sem_undo = NULL;
-	list_init(&t->work);
 	t->io_count = (struct io_count){ 0 };
 	t->dead_sighand = NULL;
 	t->start_fn = NULL;
@@ -173,8 +171,6 @@ void task_put(struct task *t)
 {
 	if (!atomic_dec_and_test(&t->refs))
 		return;
-	if (t->kthread)
-		kthread_free(t);
 	put_steps(t, AT_FREE);
 	if (unlikely(t->birth.step_ns))
 		kfree(t->birth.step_ns);

@@ -55,8 +55,10 @@ struct sigpending {
 	struct list_head list; /* struct sigqueue, in order of arrival */
 	ksigset_t set;
 };
+#define KSIG_DFL 0UL
+#define KSIG_IGN 1UL
 struct ksigaction {
-	u64 handler; /* 0 SIG_DFL, 1 SIG_IGN */
+	u64 handler; /* KSIG_DFL, KSIG_IGN, or a user address */
 	u64 flags;
 	u64 restorer;
 	ksigset_t mask;
@@ -88,7 +90,6 @@ static inline struct ksigaction *sighand_action(struct sighand *s, int sig)
 struct tty;
 struct cgroup;
 struct sem_undo_list;
-struct cpu_times { u64 utime, stime; };
 
 /* What the threads of one process share (Linux's signal_struct). */
 struct signal {
@@ -193,12 +194,9 @@ struct task {
 		u64 arg[4];
 	} restart;
 	struct birth_record birth;   /* I */
-	void *kthread;               /* I: struct kthread of kernel threads */
 	struct cgroup *cgroup;       /* T: its control group; counted unless that is the root */
 	bool frozen;                 /* T: counted in cgroup->nr_frozen */
-	struct list_head work;       /* alloc_lock: task work, with TIF_NOTIFY */
 	struct sem_undo_list *sem_undo; /* o: what SEM_UNDO operations take back at the end, NULL = nothing yet (ipc/sem_undo.c) */
-	u64 sas_pad;
 	void (*start_fn)(void *);    /* I: kernel and user-mode threads: where they begin */
 	void *start_arg;             /* I */
 	struct list_head dead_node;  /* T, then its releaser: tasks to release once tasklist_lock is dropped */
@@ -218,6 +216,7 @@ struct task {
 #define PF_NO_SETAFFINITY 0x4000000u
 #define PF_RANDOMIZE 0x400000u
 #define PF_SHM_MAKER 0x800000u /* o: has made a System V segment */
+#define PF_NOT_INHERITED (PF_SUPERPRIV | PF_KTHREAD | PF_NO_SETAFFINITY | PF_EXITING | PF_SIGNALED | PF_PARKED_FOR_CORE | PF_SHM_MAKER)
 
 /* jobctl bits */
 #define JOBCTL_STOP_SIGMASK 0xffffu

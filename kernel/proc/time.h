@@ -26,8 +26,6 @@ struct clock {
 int clock_decode(s32 id, struct clock *c);
 /* The task whose time a CLK_CPU clock shows, with a reference; 0 or -EINVAL. reading: a thread's number may stand for its process. */
 int clock_cpu_task(const struct clock *c, bool reading, struct task **out);
-/* What that clock of t shows now, ns. Takes S. */
-u64 clock_cpu_ns(const struct clock *c, struct task *t);
 /* The real-time clock was set: those who sleep until an absolute time look again. */
 void sleepers_clock_set(void);
 

@@ -68,7 +68,8 @@ int clock_cpu_task(const struct clock *c, bool reading, struct task **out)
 	return 0;
 }
 
-u64 clock_cpu_ns(const struct clock *c, struct task *t)
+/* What that clock of t shows now, ns. Takes S. */
+static u64 clock_cpu_ns(const struct clock *c, struct task *t)
 {
 	u64 utime, stime, flags, run;
 	if (c->thread) {

@@ -47,7 +47,8 @@ bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int 
 	}
 }
 
-void cred_enter_ns(struct cred *c, struct user_namespace *ns)
+/* Gives c all capabilities over ns and makes it a member: for user_ns_create and setns. */
+static void cred_enter_ns(struct cred *c, struct user_namespace *ns)
 {
 	c->securebits = 0;
 	c->cap_inheritable = c->cap_ambient = 0;

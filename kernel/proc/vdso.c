@@ -1,4 +1,4 @@
-/* The vDSO's two mappings and its data page. Entry points: vdso_map() (exec), vdso_update() (the clock was set), vdso_vma_name() (procfs). */
+/* The vDSO's two mappings and its data page. Entry points: vdso_map() (exec), vdso_update() (the clock was set). */
 #include "proc/vdso.h"
 
 #include <linux/mman.h>
@@ -100,11 +100,4 @@ int vdso_map(struct mm *mm)
 	if (!err)
 		mm->vdso = at + PAGE_SIZE;
 	return err;
-}
-
-const char *vdso_vma_name(const struct vma *v)
-{
-	if (!v->special)
-		return NULL;
-	return v->special == data_page || v->special == ask_page ? "[vvar]" : "[vdso]";
 }

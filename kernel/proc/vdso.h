@@ -11,7 +11,5 @@ int vdso_map(struct mm *mm);
 int vdso_switch(struct mm *mm, bool ask);
 /* Copies the clock's parameters to the data page: call after the real-time clock was set. Any context. */
 void vdso_update(void);
-/* "[vdso]", "[vvar]" or NULL: for /proc/PID/maps. */
-const char *vdso_vma_name(const struct vma *v);
 
 #endif

@@ -52,7 +52,8 @@ static inline void totals(const struct rq *rq, s64 *sum, s64 *load)
 	}
 }
 
-u64 fair_avg(const struct rq *rq)
+/* The queue's weighted average of vruntime. */
+static u64 fair_avg(const struct rq *rq)
 {
 	s64 sum, load;
 	totals(rq, &sum, &load);

@@ -66,8 +66,6 @@ void sched_requeue(struct thread *t);
 
 /* fair.c, pure; lock held */
 enum fair_how { FAIR_WAKE, FAIR_NEW };
-/* The queue's weighted average of vruntime. */
-u64 fair_avg(const struct rq *rq);
 /* Sets vruntime and deadline of an entity that is about to be queued. */
 void fair_place(struct rq *rq, struct sched_entity *se, enum fair_how how);
 /* Remembers how far an entity that leaves is from the average. Call while it still counts (in the tree or fair_curr). */

@@ -164,14 +164,6 @@ void down_read(struct rwsem *s)
 	note_held(s);
 }
 
-bool down_read_trylock(struct rwsem *s)
-{
-	if (!try_read(s))
-		return false;
-	note_held(s);
-	return true;
-}
-
 void up_read(struct rwsem *s)
 {
 	note_released(s);

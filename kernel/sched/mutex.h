@@ -21,7 +21,6 @@ int mutex_lock_interruptible(struct mutex *m);
 int mutex_lock_killable(struct mutex *m);
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
-static inline bool mutex_is_locked(const struct mutex *m) { return READ_ONCE(m->state) != 0; }
 
 /* Readers share, a writer is alone. A waiting writer holds new readers back. */
 struct rwsem {
@@ -33,7 +32,6 @@ struct rwsem {
 void rwsem_init(struct rwsem *s, enum lock_rank rank);
 void down_read(struct rwsem *s);
 void up_read(struct rwsem *s);
-bool down_read_trylock(struct rwsem *s);
 void down_write(struct rwsem *s);
 /* 0 or -EINTR on a fatal signal. */
 int down_write_killable(struct rwsem *s);

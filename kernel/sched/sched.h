@@ -37,7 +37,7 @@ static inline bool wake_up_thread(struct thread *t) { return wake_up_state(t, TA
 /* Forces t into the kernel soon, so that it sees its TIF_ work bits: wakes it from `states`, or sends a reschedule IPI if it runs in user mode. */
 void kick_thread(struct thread *t, u32 states);
 
-/* fork: resets the child's entity as clone.md 8.7 says (policy, nice, affinity inherited; reset-on-fork); state NEW. */
+/* fork: resets the child's entity; policy, nice and affinity are inherited, unless SCHED_RESET_ON_FORK (sched(7)); state NEW. */
 void sched_fork(struct thread *child);
 /* Puts a newborn (state NEW) on a queue for the first time, at that queue's average; may preempt the caller. */
 void sched_start(struct thread *child);
@@ -72,7 +72,7 @@ void sched_cpu_stat(u32 cpu, u64 *user, u64 *system, u64 *idle);
 /* Of its time in user mode that of threads with nice above 0. */
 u64 sched_cpu_nice(u32 cpu);
 
-static inline bool signal_pending(void) { return READ_ONCE(current_thread()->flags) & (TIF_SIGPENDING | TIF_NOTIFY); }
+static inline bool signal_pending(void) { return READ_ONCE(current_thread()->flags) & TIF_SIGPENDING; }
 static inline bool fatal_signal_pending(void) { return READ_ONCE(current_thread()->flags) & TIF_KILLED; }
 static inline u64 rlimit_cur(int which) { return READ_ONCE(current_thread()->rlim->r[which].cur); }
 

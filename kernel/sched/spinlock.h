@@ -44,7 +44,6 @@ static inline void spin_lock(struct spinlock *l) { spin_check_acquire(l, false);
 static inline void spin_lock_nested(struct spinlock *l) { spin_check_acquire(l, true); spin_lock_raw(l); }
 static inline void spin_unlock(struct spinlock *l) { spin_check_release(l); smp_store_release(&l->locked, 0); }
 static inline u64 spin_lock_irqsave(struct spinlock *l) { u64 f = irq_save(); spin_lock(l); return f; }
-static inline u64 spin_lock_irqsave_nested(struct spinlock *l) { u64 f = irq_save(); spin_lock_nested(l); return f; }
 static inline void spin_unlock_irqrestore(struct spinlock *l, u64 f) { spin_unlock(l); irq_restore(f); }
 static inline bool spin_trylock_irqsave(struct spinlock *l, u64 *f)
 {

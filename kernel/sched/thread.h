@@ -15,11 +15,10 @@
 /* thread->flags, bits that demand work before user mode (TIF_WORK) and others. Set with atomic_or, cleared with atomic_and. */
 #define TIF_NEED_RESCHED BIT(0)
 #define TIF_SIGPENDING BIT(1)   /* a signal, stop or job-control request may be deliverable: proc/signal.c decides */
-#define TIF_NOTIFY BIT(2)       /* task work queued */
 #define TIF_TRACE BIT(9)        /* its CPU's trace ring is filling up: it is to wait for the reader, sched/trace_pace.h */
 #define TIF_RSEQ_WORK BIT(12)   /* a registered rseq area is out of date, or a sequence may have to be aborted */
 #define TIF_GROUP BIT(17)       /* a limit of its control group was met: it waits, or has somebody killed; does not end sleeps */
-#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_NOTIFY | TIF_TRACE | TIF_RSEQ_WORK | TIF_GROUP)
+#define TIF_WORK (TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_TRACE | TIF_RSEQ_WORK | TIF_GROUP)
 #define TIF_KILLED BIT(3)       /* SIGKILL is pending (or the group exits): killable sleeps end. Never cleared */
 #define TIF_KTHREAD BIT(4)      /* a kernel thread: no user half */
 #define TIF_RESTORE_SIGMASK BIT(5) /* saved_sigmask is to be restored by signal delivery */
@@ -40,7 +39,6 @@
 #define TASK_UNINTERRUPTIBLE 2u
 #define TASK_STOPPED 4u
 #define TASK_TRACED 8u
-#define TASK_PARKED 0x40u
 #define TASK_NEW 0x80u
 #define TASK_WAKEKILL 0x100u
 #define TASK_DEAD 0x200u
@@ -79,7 +77,7 @@ struct sched_entity {
 /* One process's resource limits; shared by its threads. Index RLIMIT_*. */
 struct rlimit_pair { u64 cur, max; };
 struct rlimits {
-	struct rlimit_pair r[16]; /* each word read atomically; written under task_lock of the group leader */
+	struct rlimit_pair r[16]; /* each word read atomically; written under the group leader's alloc_lock */
 };
 
 struct mm;
@@ -109,9 +107,9 @@ struct thread {
 	u32 flags;                   /* a  TIF_* */
 	u32 state;                   /* a  TASK_*; see set_current_state() */
 	struct sched_entity se;
-	struct mm *mm;               /* t  NULL for kernel threads and after exit_mm */
-	struct fdtable *files;       /* t  NULL after exit_files */
-	struct fs_context *fs;       /* t  NULL after exit_fs */
+	struct mm *mm;               /* t  NULL for kernel threads and once put_mm of proc/steps.c has run */
+	struct fdtable *files;       /* t  NULL after put_files */
+	struct fs_context *fs;       /* t  NULL after put_fs */
 	const struct cred *cred;     /* o to write; others under task->alloc_lock */
 	struct nsproxy *nsproxy;     /* t  NULL after exit; what it points at is constant */
 	struct rlimits *rlim;        /* I  its process's */

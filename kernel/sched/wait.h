@@ -35,7 +35,6 @@ static inline bool wait_queue_active(struct wait_queue *q) { smp_mb(); return !l
 void wake_up_key(struct wait_queue *q, u32 mode, int nr, u64 key);
 static inline void wake_up(struct wait_queue *q) { wake_up_key(q, TASK_NORMAL, 1, 0); }
 static inline void wake_up_all(struct wait_queue *q) { wake_up_key(q, TASK_NORMAL, 0, 0); }
-static inline void wake_up_interruptible(struct wait_queue *q) { wake_up_key(q, TASK_INTERRUPTIBLE, 1, 0); }
 static inline void wake_up_poll(struct wait_queue *q, u32 events) { wake_up_key(q, TASK_NORMAL, 1, events); }
 
 /* Sleeps until cond. Evaluates to 0, or -ERESTARTSYS when a signal came first (wait_event_killable: only a fatal one). */
@@ -72,7 +71,6 @@ struct completion {
 void completion_init(struct completion *c);
 /* Lets one waiter through / all, for good. */
 void complete(struct completion *c);
-void complete_all(struct completion *c);
 void wait_for_completion(struct completion *c);
 /* 0, or -ERESTARTSYS on a fatal signal. */
 int wait_for_completion_killable(struct completion *c);

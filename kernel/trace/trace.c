@@ -81,7 +81,6 @@ void trace_sink_enable(enum trace_sink s, u32 events, bool lossless)
 }
 
 u32 trace_sink_events(enum trace_sink s) { return READ_ONCE(sinks[s].events); }
-bool trace_sink_lossless(enum trace_sink s) { return sinks[s].lossless; }
 struct trace_ring *trace_sink_ring(enum trace_sink s, u32 cpu) { return &sinks[s].ring[cpu]; }
 
 bool trace_must_wait(void)

@@ -41,7 +41,6 @@ void trace_sink_memory(enum trace_sink s, u32 cpu, void *mem, u64 size);
 /* The events a sink gets; 0 turns it off. Rings keep what they have. lossless: writers are asked to wait. */
 void trace_sink_enable(enum trace_sink s, u32 events, bool lossless);
 u32 trace_sink_events(enum trace_sink s);
-bool trace_sink_lossless(enum trace_sink s);
 /* The ring of a CPU (data NULL: none). Reading is for one at a time: who reads sees to it. */
 struct trace_ring;
 struct trace_ring *trace_sink_ring(enum trace_sink s, u32 cpu);

@@ -199,8 +199,6 @@ int tty_register_hvc(const struct tty_ops *ops, void *driver, struct tty **out)
 
 void tty_init(void)
 {
-	struct task *t;
-
 	if (tty_create("ttyS0", MKDEV(4, 64), &serial_ops, true, &serial))
 		panic("tty: no memory for ttyS0");
 	register_chrdev(5, 0, 1, &current_fops);
@@ -212,7 +210,7 @@ void tty_init(void)
 	node("ptmx", S_IFCHR | 0666, MKDEV(5, 2));
 	node("ttyS0", S_IFCHR | 0660, MKDEV(4, 64));
 	sysfs_add("ttyS0", MKDEV(4, 64));
-	if (kthread_run(ttyd, NULL, &t, "ttyd"))
+	if (kthread_run(ttyd, NULL, "ttyd"))
 		panic("tty: no ttyd");
 	arch_serial_on_input(serial_input);
 }

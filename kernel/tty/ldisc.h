@@ -60,8 +60,6 @@ void ldisc_flush_input(struct ldisc *ld);
 #define LDISC_OPOST_MAX 8
 u32 ldisc_opost(struct ldisc *ld, u8 c, u8 out[LDISC_OPOST_MAX]);
 static inline bool ldisc_has(const struct ldisc *ld, u32 lflag) { return ld->t.c_lflag & lflag; }
-/* Bytes of input that ldisc_receive can still take for certain. */
-static inline u32 ldisc_room(const struct ldisc *ld) { return LDISC_SIZE - 1 - min(LDISC_SIZE - 1, ld->head - ld->tail); }
 
 /* --- ldisc_echo.c, for ldisc.c alone ---------------------------------------------------------------------------------------------------- */
 void ldisc_echo_raw(struct ldisc *ld, u8 c);  /* c through OPOST */

@@ -60,7 +60,8 @@ void pty_slave_closed(struct pty *pty)
 }
 void pty_slave_opened(struct pty *pty) { WRITE_ONCE(pty->slave_closed, false); }
 
-int pty_open_slave(u32 index, struct file *f)
+/* Open of a slave by index: 0, -ENXIO / -EIO, -EBUSY. */
+static int pty_open_slave(u32 index, struct file *f)
 {
 	spin_lock(&table_lock);
 	struct pty *pty = index < PTY_MAX ? table[index] : NULL;
@@ -204,7 +205,8 @@ static long set_packet(struct pty *pty, u64 arg)
 	return 0;
 }
 
-long pty_master_ioctl(struct file *f, u32 cmd, u64 arg)
+/* ioctls only a master has. */
+static long pty_master_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct pty *pty = f->private;
 	int n;

@@ -86,10 +86,11 @@ void tty_put(struct tty *tty)
 }
 
 void tty_wake_readers(struct tty *tty) { wake_up_key(&tty->read_wait, TASK_NORMAL, 0, POLLIN | POLLRDNORM); }
-void tty_wake_writers(struct tty *tty) { wake_up_key(&tty->write_wait, TASK_NORMAL, 0, POLLOUT | POLLWRNORM); }
+static void tty_wake_writers(struct tty *tty) { wake_up_key(&tty->write_wait, TASK_NORMAL, 0, POLLOUT | POLLWRNORM); }
 
 /* --- input ------------------------------------------------------------------------------------------------------------------------------ */
-void tty_send_signals(struct tty *tty)
+/* Sends the signals that the line discipline left in tty->signals. => no locks */
+static void tty_send_signals(struct tty *tty)
 {
 	static const int number[] = { [LDISC_INT] = SIGINT, [LDISC_QUIT] = SIGQUIT, [LDISC_SUSP] = SIGTSTP };
 	spin_lock(&tty->lock);

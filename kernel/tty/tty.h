@@ -97,14 +97,11 @@ u32 tty_out_take(struct tty *tty, u8 *p, u32 n, bool force);
 u32 tty_out_pending(struct tty *tty);
 /* Wakes those who wait for input or for room. */
 void tty_wake_readers(struct tty *tty);
-void tty_wake_writers(struct tty *tty);
 /* After a change of flow state or ring: start output again. */
 void tty_restart(struct tty *tty);
 /* TCFLSH. */
 void tty_flush_input(struct tty *tty);
 void tty_flush_output(struct tty *tty);
-/* Sends the signals that the line discipline left in tty->signals. => no locks */
-void tty_send_signals(struct tty *tty);
 /* Pushes waiting input into the line discipline after a read. */
 void tty_unthrottle(struct tty *tty);
 
@@ -131,21 +128,15 @@ struct tty *tty_current(void);
 #define ENOIOCTLCMD_TTY 515
 long tty_ioctl_common(struct tty *tty, struct file *f, u32 cmd, uaddr_t arg, bool master);
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
-/* Installs termios, tells the pty master in packet mode. */
-void tty_set_termios(struct tty *tty, const struct ktermios *t);
 
 /* --- pty.c ------------------------------------------------------------------------------------------------------------------------------ */
 void pty_init(void);
-/* Open of a slave by index: 0, -ENXIO / -EIO, -EBUSY. */
-int pty_open_slave(u32 index, struct file *f);
 /* Packet mode: something happened at the slave (TIOCPKT_*). */
 void pty_packet_event(struct pty *pty, u8 bits);
 /* The slave's last file was closed / a slave was opened / there is output. */
 void pty_slave_closed(struct pty *pty);
 void pty_slave_opened(struct pty *pty);
 bool pty_master_gone(struct pty *pty);
-/* ioctls only a master has. */
-long pty_master_ioctl(struct file *f, u32 cmd, u64 arg);
 
 /* --- console.c -------------------------------------------------------------------------------------------------------------------------- */
 /* The room's init: terminals, device numbers, nodes, ttyd; registers devpts and sysfs. Process 1's context (kernel_init), kthreadd runs, devtmpfs exists. */

@@ -68,7 +68,8 @@ static long set_locked(struct tty *tty, uaddr_t arg)
 }
 
 /* --- settings --------------------------------------------------------------------------------------------------------------------------- */
-void tty_set_termios(struct tty *tty, const struct ktermios *new)
+/* Installs termios, tells the pty master in packet mode. */
+static void tty_set_termios(struct tty *tty, const struct ktermios *new)
 {
 	struct ktermios t = *new;
 

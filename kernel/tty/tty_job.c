@@ -1,5 +1,5 @@
 /*
- * Job control and controlling terminals (spec/exit-wait.md 8): who is in the foreground, who gets the terminal, what happens when its session
+ * Job control and controlling terminals (credentials(7), termios(3)): who is in the foreground, who gets the terminal, what happens when its session
  * leader goes. Entry points: tty_check_background, tty_take_on_open, tty_set_controlling, tty_give_up, tty_{set,get}_pgrp, tty_get_sid,
  * tty_hangup, and the hooks that the proc room calls.
  *
@@ -11,7 +11,7 @@
 #include "gen/sys_protos.h"
 #include "lib/string.h"
 
-/* Drops what proc_set_tty gave: => S of that signal */
+/* Takes the terminal away: the caller drops its reference. => S of that signal */
 static struct tty *take_tty(struct signal *s) { return xchg(&s->tty, NULL); }
 
 struct tty *tty_current(void)
@@ -50,7 +50,7 @@ static bool blocked_or_ignored(int sig)
 	u64 flags;
 	if (!lock_task_sighand(current, &flags))
 		return true;
-	bool r = (current->blocked & SIGMASK(sig)) || current->sighand->action[sig - 1].handler == 1;
+	bool r = (current->blocked & SIGMASK(sig)) || current->sighand->action[sig - 1].handler == KSIG_IGN;
 	unlock_task_sighand(current, flags);
 	return r;
 }

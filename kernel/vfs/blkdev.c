@@ -26,7 +26,7 @@ void blkdev_register(struct blkdev *b)
 	list_add_tail(&b->node, &devices);
 }
 
-struct blkdev *blkdev_find(u64 rdev)
+static struct blkdev *blkdev_find(u64 rdev)
 {
 	struct blkdev *b;
 	list_for_each (b, &devices, node)

@@ -9,15 +9,13 @@ struct blkdev {
 	const char *name; /* constant: "vda" */
 	u64 rdev; /* constant */
 	u64 size; /* bytes; constant */
-	/* Reads n bytes at pos, both multiples of 512, within the size; n <= BLKDEV_MAX_READ; buf is contiguous kernel memory. May sleep. 0 or -EIO. */
+	/* Reads n bytes at pos, both multiples of 512, within the size; buf is contiguous kernel memory. May sleep. 0 or -EIO. */
 	int (*read)(struct blkdev *b, u64 pos, void *buf, u32 n);
 	struct address_space cache; /* pages of the device, for what is read in small pieces */
 	struct list_head node; /* constant after blkdev_register */
 };
-#define BLKDEV_MAX_READ 65536u
 /* => boot. name, rdev, size and read are set. */
 void blkdev_register(struct blkdev *b);
-struct blkdev *blkdev_find(u64 rdev);
 /* The block device at a path that current may read: 0, -ENOENT, -ENOTBLK, -ENXIO, -EACCES ... */
 int blkdev_by_path(const char *path, struct blkdev **out);
 /* n bytes at any position through the device's page cache. 0, -EIO (beyond the end, too), -ENOMEM. May sleep. */

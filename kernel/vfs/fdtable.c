@@ -145,7 +145,7 @@ static int own_cloexec_slices(struct fdtable *t)
 	return err;
 }
 
-int fdtable_unshare(void)
+static int fdtable_unshare(void)
 {
 	struct fdtable *t = my_table(), *n;
 	if (!fdtable_shared(t))
@@ -162,17 +162,6 @@ int fdtable_unshare_exec(void)
 {
 	int err = fdtable_unshare();
 	return err ? err : own_cloexec_slices(my_table());
-}
-
-void fdtable_close_on_exec(void)
-{
-	struct fdtable *t = my_table();
-	for (u32 i = 0; i < t->body->nr; i++) {
-		if (likely(!t->body->slice[i] || !t->body->slice[i]->cloexec))
-			continue;
-		for (u64 left = t->body->slice[i]->cloexec; left; left &= left - 1)
-			fd_close((int)(i * SLICE_FDS + (u32)__builtin_ctzl(left)));
-	}
 }
 
 /* => t->lock, or t is current's alone */
@@ -365,7 +354,7 @@ int fd_install_pair(struct file *const f[2], bool cloexec, uaddr_t ufds)
 	return err;
 }
 
-int fd_close(int fd)
+static int fd_close(int fd)
 {
 	struct fdtable *t = my_table();
 	struct fdslice *s;
@@ -382,6 +371,17 @@ int fd_close(int fd)
 	}
 	spin_unlock(&t->lock);
 	return f ? file_close(f, t) : err;
+}
+
+void fdtable_close_on_exec(void)
+{
+	struct fdtable *t = my_table();
+	for (u32 i = 0; i < t->body->nr; i++) {
+		if (likely(!t->body->slice[i] || !t->body->slice[i]->cloexec))
+			continue;
+		for (u64 left = t->body->slice[i]->cloexec; left; left &= left - 1)
+			fd_close((int)(i * SLICE_FDS + (u32)__builtin_ctzl(left)));
+	}
 }
 
 /* --- the calls ---------------------------------------------------------------------------------------------------------------------------------- */

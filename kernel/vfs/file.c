@@ -122,6 +122,41 @@ int file_close(struct file *f, struct fdtable *owner)
 	return err;
 }
 
+/* --- character devices -------------------------------------------------------------------------------------------------------------------- */
+
+static struct chrdev {
+	u32 major, minor, count;
+	const struct file_ops *fops;
+} chrdevs[64];       /* entries below nr_chrdevs are constant */
+static u32 nr_chrdevs; /* register_lock to write */
+static DEFINE_SPINLOCK(register_lock, RANK_INODE_LIST);
+
+int register_chrdev(u32 major, u32 minor, u32 count, const struct file_ops *fops)
+{
+	int err = -ENOMEM;
+	spin_lock(&register_lock);
+	if (nr_chrdevs < ARRAY_SIZE(chrdevs)) {
+		chrdevs[nr_chrdevs] = (struct chrdev){ major, minor, count, fops };
+		smp_store_release(&nr_chrdevs, nr_chrdevs + 1);
+		err = 0;
+	}
+	spin_unlock(&register_lock);
+	return err;
+}
+
+static int chrdev_find(u64 rdev, const struct file_ops **out)
+{
+	u32 n = smp_load_acquire(&nr_chrdevs), major = MAJOR(rdev), minor = MINOR(rdev);
+	for (u32 i = 0; i < n; i++) {
+		const struct chrdev *c = &chrdevs[i];
+		if (c->major == major && minor - c->minor < c->count) {
+			*out = c->fops;
+			return 0;
+		}
+	}
+	return -ENXIO;
+}
+
 /* --- opening an inode ---------------------------------------------------------------------------------------------------------------------- */
 
 static const struct file_ops path_file_ops; /* O_PATH: nothing can be done */
@@ -251,39 +286,4 @@ int file_clone_anon(struct file *from, u32 flags, struct file **out)
 	anon_set(f, from->path.dentry, from->anon_name, from->ops, from->private);
 	*out = f;
 	return 0;
-}
-
-/* --- character devices -------------------------------------------------------------------------------------------------------------------- */
-
-static struct chrdev {
-	u32 major, minor, count;
-	const struct file_ops *fops;
-} chrdevs[64];       /* entries below nr_chrdevs are constant */
-static u32 nr_chrdevs; /* register_lock to write */
-static DEFINE_SPINLOCK(register_lock, RANK_INODE_LIST);
-
-int register_chrdev(u32 major, u32 minor, u32 count, const struct file_ops *fops)
-{
-	int err = -ENOMEM;
-	spin_lock(&register_lock);
-	if (nr_chrdevs < ARRAY_SIZE(chrdevs)) {
-		chrdevs[nr_chrdevs] = (struct chrdev){ major, minor, count, fops };
-		smp_store_release(&nr_chrdevs, nr_chrdevs + 1);
-		err = 0;
-	}
-	spin_unlock(&register_lock);
-	return err;
-}
-
-int chrdev_find(u64 rdev, const struct file_ops **out)
-{
-	u32 n = smp_load_acquire(&nr_chrdevs), major = MAJOR(rdev), minor = MINOR(rdev);
-	for (u32 i = 0; i < n; i++) {
-		const struct chrdev *c = &chrdevs[i];
-		if (c->major == major && minor - c->minor < c->count) {
-			*out = c->fops;
-			return 0;
-		}
-	}
-	return -ENXIO;
 }

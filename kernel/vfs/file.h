@@ -85,7 +85,7 @@ void file_put(struct file *f);
 bool file_tryget(struct file *f);
 /* open(2) in the kernel: path from dirfd. */
 int file_open(int dirfd, const char *name, u32 flags, u32 mode, struct file **out);
-/* For exec: rules of spec/exec.md 2 rows 4 and 5 (regular, x permission, noexec, ETXTBSY: write access is denied until exec_file_close / file_allow_write). */
+/* For exec: a regular file with x permission, not on a noexec mount (-EACCES), that nobody writes (-ETXTBSY); nor can they until file_allow_write(). */
 int file_open_exec(int dirfd, const char *name, u32 at_flags, struct file **out);
 void file_allow_write(struct file *f);
 /* exe_file of an mm, which is shared by fork: deny count up. */
@@ -125,8 +125,7 @@ bool fdtable_shared(struct fdtable *t);
 u32 fdtable_count(struct fdtable *t);
 /* How many it has room for before it must grow. */
 u32 fdtable_size(struct fdtable *t);
-/* Makes current's table its own (-ENOMEM). exec's also makes sure that closing the close-on-exec descriptors, in ascending order, needs no memory. */
-int fdtable_unshare(void);
+/* exec: makes current's table its own, and sure that closing the close-on-exec descriptors, in ascending order, needs no memory. 0 or -ENOMEM */
 int fdtable_unshare_exec(void);
 void fdtable_close_on_exec(void);
 /* The open file behind fd of current with a reference; 0 or -EBADF. fd_get_raw also gives O_PATH files. */
@@ -146,7 +145,6 @@ int fd_install_new(struct file *f, bool cloexec);
 int fd_install_pair(struct file *const f[2], bool cloexec, uaddr_t ufds);
 /* Puts f (whose reference it takes over) at this number, closing what is there: fd, or -EBADF (above the limit), -EMFILE, -ENOMEM, -EBUSY. */
 long fd_install_at(struct file *f, u32 fd, bool cloexec);
-int fd_close(int fd);
 
 /* --- root, cwd, umask ------------------------------------------------------------------------------------------------------------------- */
 struct fs_context {

@@ -34,8 +34,7 @@ extern atomic64_t nr_files, nr_inodes, nr_mounts, nr_supers;
 void inode_init(void);
 
 /* --- permissions: perm.c ------------------------------------------------------------------------------------------------------------------ */
-/* A capability in the user namespace of c (of current), which must have names for the owner and the group of i. */
-bool cred_capable_over(const struct cred *c, const struct inode *i, int cap);
+/* A capability of current in its user namespace, which must have names for the owner and the group of i. */
 bool capable_over(const struct inode *i, int cap);
 /* current owns i or has CAP_FOWNER. */
 bool inode_owner_or_capable(const struct inode *i);
@@ -85,8 +84,6 @@ int mount_may_move(struct mount *m, struct mount *to);
 bool mount_keeps_locked(const struct mount *m, u32 f);
 /* New options, and MS_RDONLY of f. 0, -EPERM, -EBUSY, -EINVAL */
 int super_reconfigure(struct super *sb, u32 f, const char *data);
-/* The parsed part of mount(2), on resolved paths. */
-int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data);
 /* The mount table; the root of all: `sb` (whose reference is taken over) mounted over an empty directory. 0 or -ENOMEM. */
 int mount_init(struct super *sb, struct path *root);
 
@@ -107,7 +104,7 @@ struct walk {
 	struct fs_context *fs;
 	struct file *dirf;        /* dirfd's file, counted */
 	char *buf;                /* text after a symbolic link */
-	/* after walk_parent: */
+	/* after walk_to_parent: */
 	const char *last;
 	u32 last_len;
 	enum last_type last_type;
@@ -115,8 +112,6 @@ struct walk {
 };
 /* Begins a walk. 0, -EBADF, -ENOTDIR, -ENOENT, -EXDEV. On success (and failure) walk_end must be called. */
 int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags);
-/* To the end: *out with references. */
-int walk_to_end(struct walk *w, struct path *out);
 /* To the directory of the last component: *out with references; w->last* are set. */
 int walk_to_parent(struct walk *w, struct path *out);
 /* After walk_to_parent gave `parent`, and the child there turned out to be a symbolic link that is to be followed: w->name is its text, position parent.
@@ -128,20 +123,6 @@ void walk_init(void);
 void path_follow_mounts(struct path *p);
 /* path_lookup with other credentials (access(2)). */
 int path_lookup_cred(int dirfd, const char *name, u32 flags, const struct cred *c, struct path *out);
-
-/* --- names: names.c ----------------------------------------------------------------------------------------------------------------------- */
-/* The place of a name to be made: parent path with references, its inode locked, and the negative dentry. 0, -EEXIST, -ENOENT (trailing slash on other
- * than a directory), -EROFS, -EACCES ... On failure nothing is held. names_end releases. */
-struct new_name {
-	struct path parent;
-	struct dentry *dentry;
-};
-int names_begin(struct new_name *n, int dirfd, const char *name, bool isdir);
-void names_end(struct new_name *n);
-/* The checked bodies of mknod, mkdir, symlink (kernel strings); mode as stored, the umask is the caller's. */
-int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev);
-int do_unlink(int dirfd, const char *name);
-int do_rmdir(int dirfd, const char *name);
 
 /* --- attributes: attr.c ------------------------------------------------------------------------------------------------------------------- */
 /* Applies checked attributes; ctime is added. => inode lock */
@@ -156,19 +137,10 @@ int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
 /* The file changes owner or content: its capabilities go. => inode lock */
 void inode_drop_caps(struct inode *i);
-int inode_deny_write(struct inode *i);
 
-/* --- files: file_table.c, open.c, fdtable.c ----------------------------------------------------------------------------------------------- */
+/* --- files: file.c, open.c, fdtable.c ----------------------------------------------------------------------------------------------- */
 void file_init(void);
 extern struct mount *anon_mount; /* files without a name live there */
-/* What open(2) was asked. */
-struct open_request {
-	u32 flags, mode, lookup;
-	int acc; /* MAY_* */
-};
-int open_request_init(struct open_request *r, u64 flags, u64 mode);
-int file_open_request(int dirfd, const char *name, const struct open_request *r, struct file **out);
-int chrdev_find(u64 rdev, const struct file_ops **out);
 
 /* A borrowed look at a descriptor of current: no reference is taken when nobody else can close it meanwhile. */
 struct fdslice;

@@ -88,7 +88,6 @@ void mount_change_type(struct mount *m, u32 type);
 /* The next mount that takes over what happens in `origin`, after m (begin with origin itself); NULL at the end. => mount_lock */
 struct mount *propagation_next(struct mount *m, struct mount *origin);
 static inline struct mount *mount_next_peer(struct mount *m) { return list_next(m, peers); }
-static inline bool mounts_are_peers(const struct mount *a, const struct mount *b) { return a == b || (a->group && a->group == b->group); }
 /* Copies of the tree `source` for every peer and slave of dest, placed on d but not shown, into `copies` through ->list. 0, -ENOMEM ... then none is
  * left. => mount_lock */
 int propagate_mount(struct mount *dest, struct dentry *d, struct mount *source, struct list_head *copies);

@@ -1,4 +1,4 @@
-/* mount(2) and umount2(2). Entry points: sys_mount, sys_umount2, vfs_mount. The checks stand in Linux's order. */
+/* mount(2) and umount2(2). Entry points: sys_mount, sys_umount2. The checks stand in Linux's order. */
 #include <linux/magic.h>
 
 #include "gen/sys_protos.h"
@@ -58,7 +58,8 @@ int mount_create_at_root(struct super *sb, const char *source, u32 flags, struct
 	return err;
 }
 
-int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data)
+/* The parsed part of mount(2), on resolved paths. */
+static int mount_new(const char *source, const struct path *target, const char *type, u32 flags, const char *data)
 {
 	struct fs_type *t = filesystem_find(type);
 	struct super *sb;
@@ -84,19 +85,6 @@ int mount_new(const char *source, const struct path *target, const char *type, u
 	mounts_unlock();
 	if (err)
 		mount_put(m);
-	return err;
-}
-
-int vfs_mount(const char *source, const char *target, const char *type, u32 flags, const char *data)
-{
-	struct path p;
-	int err = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW, &p);
-	if (err)
-		return err;
-	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-		flags |= MS_RELATIME;
-	err = mount_new(source, &p, type, flags, data);
-	path_put(&p);
 	return err;
 }
 

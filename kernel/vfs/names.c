@@ -24,7 +24,14 @@ int names_make(struct dentry *dir, struct dentry *d, u32 mode, u64 rdev, const c
 	return err;
 }
 
-int names_begin(struct new_name *n, int dirfd, const char *name, bool isdir)
+/* The place of a name to be made. */
+struct new_name {
+	struct path parent;    /* with references, its inode locked */
+	struct dentry *dentry; /* negative */
+};
+
+/* 0, -EEXIST, -ENOENT (trailing slash on other than a directory), -EROFS, -EACCES ... On failure nothing is held. names_end releases. */
+static int names_begin(struct new_name *n, int dirfd, const char *name, bool isdir)
 {
 	struct walk w;
 	int err = walk_begin(&w, dirfd, name, 0);
@@ -61,7 +68,7 @@ int names_begin(struct new_name *n, int dirfd, const char *name, bool isdir)
 	return err;
 }
 
-void names_end(struct new_name *n)
+static void names_end(struct new_name *n)
 {
 	mutex_unlock(&n->parent.dentry->inode->lock);
 	dentry_put(n->dentry);
@@ -79,7 +86,7 @@ static int make_node(int dirfd, const char *name, u32 mode, u64 rdev, const char
 	return err;
 }
 
-int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev)
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev)
 {
 	switch (mode & S_IFMT) {
 	case 0:
@@ -113,10 +120,7 @@ int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev)
 
 /* --- kernel callers ------------------------------------------------------------------------------------------------------------------------ */
 
-int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev) { return do_mknod(dirfd, name, mode, rdev); }
 int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL); }
-int vfs_symlink(const char *target, int dirfd, const char *name) { return make_node(dirfd, name, S_IFLNK | 0777, 0, target); }
-int vfs_unlink(int dirfd, const char *name) { return do_unlink(dirfd, name); }
 
 /* --- names right below a directory -------------------------------------------------------------------------------------------------------- */
 
@@ -152,7 +156,7 @@ long sys_mknodat(u64 dirfd, u64 uname, u64 mode, u64 dev)
 	if (err)
 		return err;
 	u32 m = (u32)mode & 0xffff;
-	err = do_mknod((int)dirfd, name, (m & S_IFMT) | (m & S_IALLUGO & ~current_umask()), (u32)dev);
+	err = vfs_mknod((int)dirfd, name, (m & S_IFMT) | (m & S_IALLUGO & ~current_umask()), (u32)dev);
 	path_name_put(name);
 	return err;
 }
@@ -180,7 +184,7 @@ long sys_symlinkat(u64 utarget, u64 dirfd, u64 uname)
 		return err;
 	err = *target ? path_name_get(uname, &name) : -ENOENT;
 	if (!err) {
-		err = vfs_symlink(target, (int)dirfd, name);
+		err = make_node((int)dirfd, name, S_IFLNK | 0777, 0, target);
 		path_name_put(name);
 	}
 	path_name_put(target);
@@ -218,17 +222,6 @@ static int link_path(const struct path *old, int dirfd, const char *name)
 		notify_name(dir, IN_CREATE, 0, n.dentry->name, n.dentry->name_len, false);
 	}
 	names_end(&n);
-	return err;
-}
-
-int vfs_link(const char *old, const char *name)
-{
-	struct path p;
-	int err = path_lookup(AT_FDCWD, old, 0, &p);
-	if (err)
-		return err;
-	err = link_path(&p, AT_FDCWD, name);
-	path_put(&p);
 	return err;
 }
 
@@ -327,10 +320,8 @@ static int remove_name(int dirfd, const char *name, bool isdir)
 	return err;
 }
 
+int vfs_unlink(int dirfd, const char *name) { return remove_name(dirfd, name, false); }
 int child_unlink(const struct path *dir, struct dentry *d) { return remove_locked(dir->dentry->inode, d, false); }
-
-int do_unlink(int dirfd, const char *name) { return remove_name(dirfd, name, false); }
-int do_rmdir(int dirfd, const char *name) { return remove_name(dirfd, name, true); }
 
 long sys_unlinkat(u64 dirfd, u64 uname, u64 flags)
 {

@@ -25,7 +25,7 @@ int inode_get_write(struct inode *i)
 
 void inode_put_write(struct inode *i) { __atomic_sub_fetch(&i->writers, 1, __ATOMIC_SEQ_CST); }
 
-int inode_deny_write(struct inode *i)
+static int inode_deny_write(struct inode *i)
 {
 	s32 n = READ_ONCE(i->writers);
 	while (n <= 0) {
@@ -52,7 +52,13 @@ void file_deny_write_again(struct file *f)
 
 /* --- the request ---------------------------------------------------------------------------------------------------------------------------- */
 
-int open_request_init(struct open_request *r, u64 flags, u64 mode)
+/* What open(2) was asked. */
+struct open_request {
+	u32 flags, mode, lookup;
+	int acc; /* MAY_* */
+};
+
+static int open_request_init(struct open_request *r, u64 flags, u64 mode)
 {
 	static const u8 acc[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
 	*r = (struct open_request){ .flags = (u32)flags & ~(u32)O_CLOEXEC, .mode = (u32)mode & S_IALLUGO, .acc = acc[flags & O_ACCMODE] };
@@ -239,7 +245,7 @@ static int open_tmpfile(struct file *f, int dirfd, const char *name, const struc
 	return err;
 }
 
-int file_open_request(int dirfd, const char *name, const struct open_request *r, struct file **out)
+static int file_open_request(int dirfd, const char *name, const struct open_request *r, struct file **out)
 {
 	struct file *f;
 	struct path p;

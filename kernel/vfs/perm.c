@@ -21,7 +21,7 @@ bool cred_in_group(const struct cred *c, u32 gid)
 
 void cred_get(const struct cred *c) { atomic_inc((atomic_t *)&c->refs); }
 
-bool cred_capable_over(const struct cred *c, const struct inode *i, int cap)
+static bool cred_capable_over(const struct cred *c, const struct inode *i, int cap)
 {
 	if (!(c->cap_effective >> cap & 1))
 		return false;

@@ -1,5 +1,5 @@
 /*
- * Unix sockets: life, and the operations of their files. Entry points: unix_create(), unix_file_create(), unix_fops, unix_end().
+ * Unix sockets: life, and the operations of their files. Entry points: unix_create(), unix_file_create(), unix_fops.
  *
  * State lives under each socket's own spinlock (L); two sockets are locked by address. A stream or seqpacket socket keeps its peer from connect
  * to release: a peer that goes away leaves its mark (shutdown, error) instead of taking the pointer. A datagram socket may change its
@@ -194,6 +194,9 @@ static void hang_up_peer(struct unix_socket *peer, bool reset)
 	state_change(peer);
 }
 
+/* The end of s as a socket; gives the caller's reference back. embryo: it was never accepted. May sleep. */
+static void unix_end(struct unix_socket *s, bool embryo);
+
 static void free_queue(struct unix_socket *s, struct list_head *messages, struct list_head *embryos)
 {
 	while (!list_empty(messages)) {
@@ -208,7 +211,7 @@ static void free_queue(struct unix_socket *s, struct list_head *messages, struct
 	}
 }
 
-void unix_end(struct unix_socket *s, bool embryo)
+static void unix_end(struct unix_socket *s, bool embryo)
 {
 	LIST_HEAD(messages);
 	LIST_HEAD(embryos);

@@ -153,8 +153,6 @@ bool unix_writable(const struct unix_socket *s);
 bool unix_queue_full(const struct unix_socket *s);
 /* Datagram receiver: its queue has room again. */
 void unix_room(struct unix_socket *s);
-/* The end of s as a socket; gives the caller's reference back. embryo: it was never accepted. May sleep. */
-void unix_end(struct unix_socket *s, bool embryo);
 /* A datagram socket's peer becomes `peer` (its reference is taken over; NULL = none). Drops the old one. */
 void unix_set_dgram_peer(struct unix_socket *s, struct unix_socket *peer);
 static inline bool unix_is_connected_type(const struct unix_socket *s) { return s->type != SOCK_DGRAM; }

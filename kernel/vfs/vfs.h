@@ -268,10 +268,7 @@ char *path_text_from(const struct path *p, const struct path *root, char *buf, s
 /* Makes a node from kernel context (initramfs, devtmpfs): parents must exist. */
 int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev);
 int vfs_mkdir(int dirfd, const char *name, u32 mode);
-int vfs_symlink(const char *target, int dirfd, const char *name);
-int vfs_link(const char *old, const char *name);
 int vfs_unlink(int dirfd, const char *name);
-int vfs_mount(const char *source, const char *target, const char *type, u32 flags, const char *data);
 /* Alive objects, for leak checks. Cached names nobody uses count in dentries and hold their inodes: vfs_drop_caches() frees them first. */
 struct vfs_counts { u64 files, inodes, dentries, dentries_unused, dentries_negative, mounts, supers; };
 void vfs_counts(struct vfs_counts *out);

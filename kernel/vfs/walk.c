@@ -1,5 +1,5 @@
 /*
- * Path walk. Entry points: path_lookup(), path_lookup_user(), walk_begin/to_end/to_parent/follow/end for the calls that make and remove names.
+ * Path walk. Entry points: path_lookup(), path_lookup_user(), walk_begin/to_parent/follow/end for the calls that make and remove names.
  *
  * A walk runs under dcache_lock and counts nothing while every name is in the cache; its cost is a hash and a comparison for each component. What may
  * sleep (a name that is not cached, a magic link, a file system's own permission check) is a "slow step": the place is pinned by references, the lock
@@ -398,7 +398,8 @@ static int walk_run(struct walk *w, bool parent)
 	return 0;
 }
 
-int walk_to_end(struct walk *w, struct path *out)
+/* To the end: *out with references. */
+static int walk_to_end(struct walk *w, struct path *out)
 {
 	int err = walk_run(w, false);
 	if (!err && (w->flags & LOOKUP_DIRECTORY) && !S_ISDIR(w->cur.dentry->inode->mode))

@@ -24,7 +24,7 @@ void arch_thread_init_kernel(struct thread *t, void (*fn)(void *), void *arg);
 void arch_copy_regs(struct thread *t, const struct regs *regs, u64 stack, bool set_tls, u64 tls);
 /* The user registers of a thread (top of its kernel stack). For others than current: only while they are stopped or newborn. */
 static inline struct regs *arch_user_regs(struct arch_thread *a) { return (struct regs *)((char *)a->kstack + KSTACK_SIZE) - 1; }
-/* exec: clears all user registers, sets ip/sp/flags/selectors of spec/exec.md 6.4, resets FPU, FS/GS base. For current. */
+/* exec: the user registers of current as the ABI wants them at a program's entry: ip and sp, user selectors, IF, all others 0; FPU and FS/GS base reset. */
 void arch_start_thread(struct regs *regs, u64 ip, u64 sp);
 /* exec of the first user process by a kernel thread: enters user mode with arch_user_regs(current). Never returns. */
 void arch_enter_user(void) __noreturn;

@@ -32,7 +32,7 @@
 /* struct thread */
 #define THREAD_KSP 0
 #define THREAD_FLAGS_OFFSET 80
-#define THREAD_WORK_MASK 0x21207
+#define THREAD_WORK_MASK 0x21203
 #define THREAD_EXIT_TRACE 0x80 /* TIF_SYSCALL_TRACE */
 #define THREAD_NEW_REGS 0x10000 /* TIF_NEW_REGS */
 
@@ -42,10 +42,8 @@
 #define FLAG_TF 0x100
 #define FLAG_IF 0x200
 #define FLAG_IOPL 0x3000
-#define FLAG_NT 0x4000
 #define FLAG_RF 0x10000
 #define FLAG_VM 0x20000
-#define FLAG_AC 0x40000
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_EFER 0xc0000080

@@ -6,7 +6,7 @@
  * SYSCALL: interrupts, TF, AC, DF and NT are off by SFMASK. A call that leaves struct regs alone returns by SYSRET with C's own callee-saved
  * registers, whatever else by the long way, which loads all of them: a first run, work bits, and TIF_NEW_REGS, which who replaces the registers of
  * a thread inside a call sets (rt_sigreturn, execve, a tracer). That way is SYSRET's when the registers allow it, else IRET's. A fault on the IRET
- * to user mode (a selector or an address that ptrace or sigreturn wrote) arrives in kernel mode with the user's GS: bad_iret turns it into
+ * to user mode (a selector or an address that ptrace or sigreturn wrote) arrives in kernel mode with the user's GS: arch_bad_iret turns it into
  * the same fault coming from user mode.
  */
 #include "arch/x86_64/asm.h"

@@ -1,5 +1,5 @@
 /*
- * The kernel's own page tables. Entry points: arch_paging_init(), arch_map_mmio(), arch_load_root(), arch_read_root().
+ * The kernel's own page tables. Entry points: arch_paging_init(), arch_map_mmio(), arch_load_root().
  *
  * Upper half: DIRECT_BASE all RAM, RW NX (the kernel's text and rodata read-only); MMIO_BASE devices, uncached; KERNEL_BASE the image: text
  * R-X, rodata R, data and bss RW. Nothing is both writable and executable, everything is global. All three root entries exist before the
@@ -12,13 +12,6 @@
 paddr_t kernel_root;
 static pte_t mmio_pdpt[512] __aligned(4096), mmio_pd[512] __aligned(4096), mmio_pt[MMIO_TABLES * 512] __aligned(4096);
 static u64 mmio_used; /* pages; boot time only */
-
-paddr_t arch_read_root(void)
-{
-	u64 v;
-	__asm__ __volatile__("movq %%cr3, %0" : "=r"(v));
-	return v & PTE_ADDR_MASK;
-}
 
 void arch_load_root(paddr_t root) { __asm__ __volatile__("movq %0, %%cr3" ::"r"(root) : "memory"); }
 

@@ -46,7 +46,6 @@ static inline paddr_t virt_to_phys(const void *v) { return (u64)v - DIRECT_BASE;
 
 /* The kernel's own root; its upper half is copied into every new root and never changes after boot. Physical address. */
 extern paddr_t kernel_root;
-paddr_t arch_read_root(void);
 /* Loads CR3, which flushes all non-global entries of this CPU. */
 void arch_load_root(paddr_t root);
 /* One page of this CPU, and its paging-structure caches. */

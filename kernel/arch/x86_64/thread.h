@@ -7,7 +7,7 @@
 #define KSTACK_ORDER 2
 #define KSTACK_SIZE (4096UL << KSTACK_ORDER)
 
-struct fpu_state; /* XSAVE area, fpu_state_size() bytes, 64-byte aligned */
+struct fpu_state; /* XSAVE area, arch_fpu_size() bytes, 64-byte aligned */
 
 /* User breakpoints and watchpoints, as ptrace sets them. */
 struct debug_regs {

@@ -237,7 +237,8 @@ static void console_irq(struct virtio_dev *dev)
 }
 
 /* --- start ------------------------------------------------------------------------------------------------------------------------------ */
-bool virtio_console_settled(void)
+/* All announced ports of all consoles are there. */
+static bool virtio_console_settled(void)
 {
 	for (u32 i = 0; i < nr_consoles; i++) {
 		if (!READ_ONCE(consoles[i]->settled))
@@ -324,9 +325,8 @@ static void console_free(struct console *c)
 /* The device works: the only port is a terminal, or the worker learns about the ports. */
 static void start(struct console *c)
 {
-	struct task *t;
 	if (c->multiport) {
-		if (!kthread_run(worker, c, &t, "vport%u", c->index))
+		if (!kthread_run(worker, c, "vport%u", c->index))
 			return;
 		pr_err("virtio: no memory for the ports of console %u\n", c->index);
 		c->settled = true;

@@ -178,12 +178,11 @@ static int ktraced(void *unused)
 
 void virtio_trace_start(void)
 {
-	struct task *t;
 	if (!trace_sink_events(TRACE_SINK_HOST))
 		return;
 	port = virtio_port_by_name(TRACE_PORT_NAME);
 	bool busy = !port || xchg(&port->guest_open, true);
-	if (busy || kthread_run(ktraced, NULL, &t, "ktraced")) {
+	if (busy || kthread_run(ktraced, NULL, "ktraced")) {
 		pr_warn("trace: no port " TRACE_PORT_NAME "; nothing is traced\n");
 		trace_sink_enable(TRACE_SINK_HOST, 0, false);
 		port = NULL;

@@ -76,8 +76,6 @@ static inline bool vq_has_used(const struct virtqueue *vq)
 int virtio_console_probe(struct virtio_dev *dev);
 int virtio_9p_probe(struct virtio_dev *dev);
 int virtio_blk_probe(struct virtio_dev *dev);
-/* All announced ports of all consoles are there. */
-bool virtio_console_settled(void);
 /* Sleeps until that is so or the ns are over. */
 void virtio_console_wait(u64 ns);
 
