@@ -503,10 +503,12 @@ static void nearest_subreaper_inherits(void)
 					_exit(0);
 				}
 				await_value(&SHARED[2], 1);
+				await_value(&SHARED[1], 1);
 				_exit(0);
 			}
 			if (off)
 				CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
+			SHARED[1] = 1;
 			reap(mid);
 			while (!SHARED[3 + off])
 				msleep(1);
@@ -515,7 +517,7 @@ static void nearest_subreaper_inherits(void)
 			_exit(0);
 		}
 		CHECK(EXITED(reap(near), 0));
-		SHARED[2] = 0;
+		SHARED[1] = SHARED[2] = 0;
 	}
 	CHECK(SHARED[3] == 1 && SHARED[4] == 2);
 	while (waitpid(-1, NULL, 0) > 0)
