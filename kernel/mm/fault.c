@@ -8,7 +8,7 @@
  *   empty, private file, read         the cache's page, read-only
  *   empty, private file, write        a copy of the cache's page, writable
  *   populated, access allowed         spurious (another thread was quicker, or a stale TLB entry): flush this address here
- *   populated read-only, write, SHARED  set the write bit
+ *   populated read-only, write, SHARED  set the write bit (and, here and below, what was soft-clean is so no more)
  *   populated read-only, write, own page with refs 1   reuse: set the write bit
  *   ... forced write, w not set       the same, but the write bit stays off: only the kernel writes there
  *   populated read-only, write, else  copy (the zero page: a zeroed page), flush everywhere, drop the old page
@@ -103,7 +103,7 @@ static int handle_cow(struct mm *mm, const struct vma *v, u64 addr, pte_t *e)
 	}
 	if ((old & PTE_SHARED) || (p->kind == PAGE_USER && atomic_read_acquire(&p->refs) == 1)) {
 		if (v->flags & VM_WRITE)
-			WRITE_ONCE(*e, old | PTE_W | PTE_D);
+			WRITE_ONCE(*e, (old & ~PTE_CLEAN) | PTE_W | PTE_D);
 		arch_flush_page(addr);
 		return old & PTE_SHARED ? 0 : traced_cow(0, mm, addr, COW_TAKEN);
 	}

@@ -68,6 +68,24 @@ void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u)
 	up_read(&mm->mmap_lock);
 }
 
+u64 mm_most_mappers(struct mm *mm, u64 start, u64 end)
+{
+	u64 paths = 0, most = 0;
+	down_read(&mm->mmap_lock);
+	spin_lock(&mm->pt_lock);
+	for (u64 a = start; a < end;) {
+		const pte_t *e = find_shared(mm, a, &paths);
+		u64 next = ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2);
+		for (; e && a < min(end, next); a += PAGE_SIZE, e++)
+			if (*e && !(*e & PTE_SPECIAL))
+				most = max(most, paths * mappings_of(pte_page(*e)));
+		a = next;
+	}
+	spin_unlock(&mm->pt_lock);
+	up_read(&mm->mmap_lock);
+	return most;
+}
+
 /* The tables below one of level l. => pt_lock */
 static u64 tables_below(const pte_t *t, u32 l, u32 entries)
 {
@@ -91,11 +109,13 @@ u64 mm_table_pages(struct mm *mm)
 #define PM_FILE BIT(61)
 #define PM_PRESENT BIT(63)
 
-static u64 pagemap_entry(pte_t e, u64 paths, bool frames)
+static u64 pagemap_entry(const struct vma *vma, pte_t e, u64 paths, bool frames)
 {
+	/* New memory is soft-dirty, touched or not. */
+	u64 soft = (vma->flags & VM_CLEAN) && (!e || (e & PTE_CLEAN)) ? 0 : PM_SOFT_DIRTY;
 	if (!e)
-		return PM_SOFT_DIRTY;
-	u64 v = PM_PRESENT | PM_SOFT_DIRTY | (frames ? (e & PTE_ADDR_MASK) >> PAGE_SHIFT : 0);
+		return soft;
+	u64 v = PM_PRESENT | soft | (frames ? (e & PTE_ADDR_MASK) >> PAGE_SHIFT : 0);
 	if (e & PTE_SPECIAL)
 		return v;
 	if (pte_page(e)->kind == PAGE_CACHE)
@@ -114,7 +134,7 @@ void mm_pagemap(struct mm *mm, u64 addr, u64 *out, u32 n, bool frames)
 			continue;
 		spin_lock(&mm->pt_lock);
 		const pte_t *e = find_shared(mm, addr, &paths);
-		out[i] = pagemap_entry(e ? *e : 0, paths, frames);
+		out[i] = pagemap_entry(v, e ? *e : 0, paths, frames);
 		spin_unlock(&mm->pt_lock);
 	}
 	up_read(&mm->mmap_lock);

@@ -65,6 +65,8 @@ int pt_prepare_zap(struct mm *mm, u64 start, u64 end);
 void pt_zap(struct mm *mm, u64 start, u64 end);
 /* Applies vma flags to the entries of [start, end). 0 or -ENOMEM. => mmap_lock for writing */
 int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags);
+/* Clears and sets bits of the populated entries of [start, end). 0 or -ENOMEM. => mmap_lock */
+int pt_change_bits(struct mm *mm, u64 start, u64 end, pte_t clear, pte_t set);
 /* Moves entries from one place to another. 0 or -ENOMEM (what was moved stays moved: *done bytes). => mmap_lock for writing */
 int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done);
 

@@ -137,8 +137,13 @@ bool mm_next_vma(struct mm *mm, u64 addr, struct vma *out);
 /* --- inspect.c; all take mmap_lock for reading and may sleep --- */
 /* Pages of a range by how they are mapped; pss in bytes: each page shared among those who map it. */
 struct mm_usage { u64 rss, pss, pss_anon, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon; };
+/* The most who share one page of [start, end). */
+u64 mm_most_mappers(struct mm *mm, u64 start, u64 end);
 /* Adds [start, end) to *u. */
 void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u);
+/* clear_refs.c: what is noted about the use of memory is forgotten; the numbers are Linux's. 0, -EINTR, -ENOMEM (some of it is done). */
+enum mm_clear { MM_CLEAR_ALL = 1, MM_CLEAR_ANON, MM_CLEAR_MAPPED, MM_CLEAR_SOFT_DIRTY, MM_CLEAR_PEAK };
+int mm_clear_refs(struct mm *mm, enum mm_clear what);
 /* What a process tells its children and its next program about its memory: dump_filter, thp_disabled, mdwe. */
 void mm_inherit_settings(struct mm *to, const struct mm *from);
 /* Page tables below the root, shared ones as well. */

@@ -139,9 +139,9 @@ void pt_zap(struct mm *mm, u64 start, u64 end)
 /* A populated entry under new VMA flags. */
 static pte_t protect_entry(pte_t v, u64 vm_flags)
 {
-	pte_t n = (v & (PTE_ADDR_MASK | PTE_SHARED | PTE_SPECIAL | PTE_A | PTE_D)) | vma_pte_bits(vm_flags);
+	pte_t n = (v & (PTE_ADDR_MASK | PTE_SHARED | PTE_SPECIAL | PTE_CLEAN | PTE_A | PTE_D)) | (vma_pte_bits(vm_flags) & ~PTE_A);
 	bool own = (v & PTE_SHARED) || (!(v & PTE_SPECIAL) && pte_page(v)->kind == PAGE_USER && atomic_read(&pte_page(v)->refs) == 1);
-	return own && (vm_flags & VM_WRITE) && !(n & PTE_NONE) ? n | PTE_W : n;
+	return own && (vm_flags & VM_WRITE) && !(n & (PTE_NONE | PTE_CLEAN)) ? n | PTE_W : n;
 }
 
 /* First address >= addr whose leaf table exists, or end. => pt_lock */
@@ -180,6 +180,23 @@ int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags)
 	return err;
 }
 
+int pt_change_bits(struct mm *mm, u64 start, u64 end, pte_t clear, pte_t set)
+{
+	int err = 0;
+	spin_lock(&mm->pt_lock);
+	for (u64 a = next_leaf(mm, start, end); a < end && !err; a = next_leaf(mm, a, end)) {
+		u64 to = min(end, ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2));
+		pte_t *e;
+		err = pt_exclusive(mm, a, false, &e);
+		for (; !err && a < to; a += PAGE_SIZE, e++)
+			if (*e)
+				pt_set(mm, e, (*e & ~clear) | set);
+	}
+	tlb_flush_mm(mm);
+	spin_unlock(&mm->pt_lock);
+	return err;
+}
+
 int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done)
 {
 	int err = 0;
@@ -197,7 +214,7 @@ int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done)
 			end = a;
 			break;
 		}
-		pt_set(mm, dst, pt_set(mm, src, 0));
+		pt_set(mm, dst, pt_set(mm, src, 0) & ~PTE_CLEAN);
 	}
 	tlb_flush_mm(mm);
 	spin_unlock(&mm->pt_lock);

@@ -282,8 +282,8 @@ static int map_splice(struct vma_map *m, struct pos p, u32 nremove, const struct
 /* May b, which begins where a ends, be one VMA with it? */
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->mapping == b->mapping && a->file == b->file && !a->special && !b->special &&
-	       (!a->mapping || a->pgoff + ((a->end - a->start) >> 12) == b->pgoff);
+	return a->end == b->start && !((a->flags ^ b->flags) & ~VM_CLEAN) && a->mapping == b->mapping && a->file == b->file && !a->special &&
+		   !b->special && (!a->mapping || a->pgoff + ((a->end - a->start) >> 12) == b->pgoff);
 }
 
 int vma_insert(struct vma_map *m, const struct vma *v)
@@ -296,11 +296,13 @@ int vma_insert(struct vma_map *m, const struct vma *v)
 	ASSERT(!more || at(m, p)->start >= v->end);
 	if (more && can_merge(v, at(m, p))) {
 		merged.end = at(m, p)->end;
+		merged.flags &= at(m, p)->flags;
 		nremove++;
 	}
 	if (before(m, p, &prev) && can_merge(at(m, prev), v)) {
 		merged.start = at(m, prev)->start;
 		merged.pgoff = at(m, prev)->pgoff;
+		merged.flags &= at(m, prev)->flags;
 		first = prev;
 		nremove++;
 	}
@@ -361,12 +363,14 @@ int vma_change_flags(struct vma_map *m, u64 start, u64 end, u64 clear, u64 set)
 		else if (before(m, p, &prev) && can_merge(at(m, prev), &mid)) {
 			mid.start = at(m, prev)->start;
 			mid.pgoff = at(m, prev)->pgoff;
+			mid.flags &= at(m, prev)->flags;
 			first = prev;
 			nremove++;
 		}
 		next = p;
 		if (to == v.end && step(m, &next) && can_merge(&mid, at(m, next))) {
 			mid.end = at(m, next)->end;
+			mid.flags &= at(m, next)->flags;
 			nremove++;
 		}
 		add[n++] = mid;

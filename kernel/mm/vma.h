@@ -29,6 +29,7 @@
 #define VM_HEAP 0x80000000UL    /* brk area */
 #define VM_STACK 0x100000000UL  /* exec's stack */
 #define VM_DONTDUMP 0x4000000UL
+#define VM_CLEAN 0x200000000UL /* older than the last clearing of soft-dirty bits; two VMAs merge in spite of it */
 
 struct address_space;
 struct file;

@@ -22,6 +22,7 @@ typedef u64 pte_t; /* an entry at any level */
 #define PTE_G BIT(8)
 #define PTE_SHARED BIT(9)  /* software: belongs to a MAP_SHARED mapping; keeps its write bit when its table is copied */
 #define PTE_SPECIAL BIT(10)/* software: the page is not counted (zero page, vDSO) */
+#define PTE_CLEAN BIT(52) /* software: not written since the soft-dirty bits were cleared (mm/clear_refs.c); never with PTE_W */
 #define PTE_NX BIT(63)
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 
