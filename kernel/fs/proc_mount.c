@@ -169,6 +169,7 @@ static int proc_mount(const struct fs_type *t, const char *source, const char *d
 	apply_options(p, &o);
 	sb->private = p;
 	sb->no_dcache = sb->fixed_names = true;
+	sb->block_size = 1024;
 	super_set_owner(sb, p->ns->common.owner);
 	r = proc_inode(sb, &proc_root, NULL, -1, &root);
 	if (!r)

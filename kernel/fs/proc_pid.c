@@ -163,21 +163,34 @@ static bool put_mount(struct mount *m, void *arg)
 	}
 }
 /* The mounts of n's namespace, as its task sees them. */
-static int put_mounts(struct text *t, const struct proc_node *n, bool info)
+static int put_mounts(struct text *t, const struct proc_node *n, bool (*put)(struct mount *, void *), bool info)
 {
 	struct nsproxy *p = task_nsproxy(n->task);
 	struct path root;
 	int err = p ? task_path(n->task, true, &root) : -EINVAL;
 	if (!err) {
 		struct mount_text mt = { t, &root, info };
-		mounts_for_each(p->mnt, put_mount, &mt);
+		mounts_for_each(p->mnt, put, &mt);
 		path_put(&root);
 	}
 	nsproxy_put(p);
 	return err;
 }
-static int show_mounts(struct text *t, const struct proc_node *n) { return put_mounts(t, n, false); }
-static int show_mountinfo(struct text *t, const struct proc_node *n) { return put_mounts(t, n, true); }
+static bool put_mount_stats(struct mount *m, void *arg)
+{
+	struct mount_text *mt = arg;
+	for (size_t want = 512;; want *= 2) {
+		char *p = text_room(mt->t, want);
+		int n = p ? mountstats_line(m, mt->root, p, want) : -1;
+		if (n < (int)want) {
+			mt->t->len += (size_t)max(n, 0);
+			return p;
+		}
+	}
+}
+static int show_mountstats(struct text *t, const struct proc_node *n) { return put_mounts(t, n, put_mount_stats, false); }
+static int show_mounts(struct text *t, const struct proc_node *n) { return put_mounts(t, n, put_mount, false); }
+static int show_mountinfo(struct text *t, const struct proc_node *n) { return put_mounts(t, n, put_mount, true); }
 
 static int show_children(struct text *t, const struct proc_node *n)
 {
@@ -244,8 +257,7 @@ static int store_dump_filter(const struct proc_node *n, char *buf, size_t len)
 	mm_put_user(mm);
 	return 0;
 }
-/* A number with an optional sign and white space around it. 0 or -EINVAL. */
-static int parse_s64(char *buf, s64 *out)
+int proc_parse_s64(char *buf, s64 *out)
 {
 	u64 v;
 	while (*buf == ' ' || *buf == '\t')
@@ -254,7 +266,10 @@ static int parse_s64(char *buf, s64 *out)
 	char *end = buf + neg, *p = end;
 	while (*p >= '0' && *p <= '9')
 		p++;
-	if (p[0] && p[0] != '\n' && p[0] != ' ')
+	char *rest = p;
+	while (*rest == '\n' || *rest == ' ' || *rest == '\t')
+		rest++;
+	if (*rest)
 		return -EINVAL;
 	*p = 0;
 	if (str_to_u64(end, 10, &v) || v > 0x7fffffff)
@@ -262,19 +277,21 @@ static int parse_s64(char *buf, s64 *out)
 	*out = neg ? -(s64)v : (s64)v;
 	return 0;
 }
-static int store_oom_adj(const struct proc_node *n, char *buf, size_t len)
+int proc_set_oom_score(struct task *t, s32 v, bool as_least)
 {
-	struct signal *s = n->task->signal;
-	s64 v;
-	int r = parse_s64(buf, &v);
-	if (r || v < -1000 || v > 1000)
-		return -EINVAL;
+	struct signal *s = t->signal;
 	if (v < s->oom_score_adj_min && !capable(CAP_SYS_RESOURCE))
 		return -EACCES;
-	s->oom_score_adj = (s32)v;
-	if (capable(CAP_SYS_RESOURCE))
-		s->oom_score_adj_min = (s32)v;
+	s->oom_score_adj = v;
+	if (as_least && capable(CAP_SYS_RESOURCE))
+		s->oom_score_adj_min = v;
 	return 0;
+}
+static int store_oom_adj(const struct proc_node *n, char *buf, size_t len)
+{
+	s64 v;
+	int r = proc_parse_s64(buf, &v);
+	return r || v < -1000 || v > 1000 ? -EINVAL : proc_set_oom_score(n->task, (s32)v, true);
 }
 /* Debug builds: so many places from now, memory is out for this thread; 0 = never. */
 static int __attribute__((unused)) show_fail_nth(struct text *t, const struct proc_node *n)
@@ -287,7 +304,7 @@ static int __attribute__((unused)) store_fail_nth(const struct proc_node *n, cha
 	s64 v;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (parse_s64(buf, &v) || v < 0 || v > INT32_MAX)
+	if (proc_parse_s64(buf, &v) || v < 0 || v > INT32_MAX)
 		return -EINVAL;
 	WRITE_ONCE(n->task->fail_nth, (u32)v);
 	return 0;
@@ -389,28 +406,6 @@ static int store_slack(const struct proc_node *n, char *buf, size_t len)
 	return 0;
 }
 
-static int put_io(struct text *t, const struct io_count *c)
-{
-	text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\n", (unsigned long long)c->rchar, (unsigned long long)c->wchar,
-		(unsigned long long)c->syscr, (unsigned long long)c->syscw);
-	/* No storage is read or written in pages here. */
-	text_puts(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
-	return 0;
-}
-/* All threads, those that are dead and the children that were reaped. */
-static int show_io(struct text *t, const struct proc_node *n)
-{
-	struct io_count all;
-	struct task *th;
-	spin_lock(&tasklist_lock);
-	all = n->task->signal->io_count;
-	for_each_thread (n->task, th)
-		io_count_add(&all, &th->io_count);
-	spin_unlock(&tasklist_lock);
-	return put_io(t, &all);
-}
-static int show_thread_io(struct text *t, const struct proc_node *n) { return put_io(t, &n->task->io_count); }
-
 /* --- directories ------------------------------------------------------------------------------------------------------------------------ */
 static int task_lookup(struct inode *dir, const char *name, struct inode **out);
 static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c);
@@ -418,45 +413,58 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 #define SECRET(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_read_node }
 #define ID_MAP(n, w)                                                                                                                                 \
 	{ .name = n, .mode = S_IFREG | 0644, .show = proc_show_idmap, .store_as = proc_store_idmap, .data = &(const enum idmap_which){ w } }
-#define COMMON_FILES                                                                                                                               \
-	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),         \
-		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),            \
-		SECRET("auxv", 0400, proc_show_auxv), SECRET("smaps", 0444, proc_show_smaps),                                                              \
-		{ .name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .may_open = may_read_node, .ioctl = proc_maps_ioctl },                   \
-		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits), PROC_TEXT("mounts", 0444, show_mounts), \
-		PROC_TEXT("mountinfo", 0444, show_mountinfo), PROC_TEXT("birth", 0444, proc_show_birth), PROC_TEXT("oom_score", 0444, show_oom_score),     \
-		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj }, PROC_TEXT("wchan", 0444, show_wchan),   \
-		SECRET("syscall", 0400, show_syscall), SECRET("personality", 0400, show_personality), PROC_TEXT("cgroup", 0444, show_cgroup),              \
-		PROC_TEXT("loginuid", 0444, show_no_login), PROC_TEXT("sessionid", 0444, show_no_login), ID_MAP("uid_map", IDMAP_UID),                     \
-		ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID),                                                                          \
-		{ .name = "setgroups",                                                                                                                     \
-			.mode = S_IFREG | 0644,                                                                                                                \
-			.show = proc_show_setgroups,                                                                                                           \
-			.store_as = proc_store_setgroups,                                                                                                      \
-			.may_write = proc_may_write_setgroups },                                                                                               \
-		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                              \
-		PROC_TEXT("schedstat", 0444, show_schedstat), { .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node }, \
-		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                       \
-		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                     \
-		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                   \
-		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                     \
-		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .own = true },                                     \
-		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },               \
-	{                                                                                                                                              \
-		.name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR                                                              \
+#define COMMON_FILES                                                                                                                                 \
+	PROC_TEXT("status", 0444, proc_show_status), PROC_TEXT("statm", 0444, proc_show_statm), PROC_TEXT("cmdline", 0444, proc_show_cmdline),           \
+		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, SECRET("environ", 0400, proc_show_environ),              \
+		SECRET("auxv", 0400, proc_show_auxv), SECRET("smaps", 0444, proc_show_smaps),                                                                \
+		{ .name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .may_open = may_read_node, .ioctl = proc_maps_ioctl },                     \
+		SECRET("smaps_rollup", 0444, proc_show_smaps_rollup), PROC_TEXT("limits", 0444, proc_show_limits),                                           \
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts, .spliced = true },                                                          \
+		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo, .spliced = true }, PROC_TEXT("birth", 0444, proc_show_birth),         \
+		PROC_TEXT("oom_score", 0444, show_oom_score),                                                                                                \
+		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj, .at_offset = true },                        \
+		PROC_TEXT("wchan", 0444, show_wchan),                                                                                                        \
+		{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = proc_show_old_oom_adj, .store = proc_store_old_oom_adj, .at_offset = true },            \
+		SECRET("stack", 0400, proc_show_stack), PROC_TEXT("sched", 0444, proc_show_sched), SECRET("numa_maps", 0444, proc_show_numa_maps),           \
+		{ .name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs, .at_offset = true },                                         \
+		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = proc_attr_dir, .nr = PROC_ATTR_NR }, SECRET("syscall", 0400, show_syscall),                 \
+		SECRET("personality", 0400, show_personality), PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login),           \
+		PROC_TEXT("sessionid", 0444, show_no_login), ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID), \
+		{ .name = "setgroups",                                                                                                                       \
+			.mode = S_IFREG | 0644,                                                                                                                  \
+			.show = proc_show_setgroups,                                                                                                             \
+			.store_as = proc_store_setgroups,                                                                                                        \
+			.may_write = proc_may_write_setgroups },                                                                                                 \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                                \
+		PROC_TEXT("schedstat", 0444, show_schedstat), { .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },   \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                         \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                       \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                     \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_exe },                                                       \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup, .list = proc_fd_list, .own = true },                                       \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = proc_fdinfo_lookup, .list = proc_fd_list, .may_open = may_read_node },                 \
+	{                                                                                                                                                \
+		.name = "net", .mode = S_IFDIR | 0555, .dir = proc_net_dir, .nr = PROC_NET_NR                                                                \
 	}
 
 static const struct proc_entry thread_dir[] = { PROC_TEXT("stat", 0444, proc_show_thread_stat), PROC_TEXT("children", 0444, show_children),
-	SECRET("io", 0400, show_thread_io), PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES };
+	SECRET("io", 0400, proc_show_thread_io), PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES };
 static const struct proc_entry process_dir[] = {
 	PROC_TEXT("stat", 0444, proc_show_stat),
-	SECRET("io", 0400, show_io),
+	SECRET("io", 0400, proc_show_io),
 	PROC_DEBUG_FILES(show_fail_nth, store_fail_nth) COMMON_FILES,
-	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter },
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = show_dump_filter, .store = store_dump_filter, .at_offset = true },
+	PROC_TEXT("timers", 0444, proc_show_timers),
+	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = show_mountstats, .spliced = true },
 	{ .name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_show_timens, .store_as = proc_store_timens },
 	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack },
 	{ .name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .list = task_list },
-	{ .name = "map_files", .mode = S_IFDIR | 0500, .lookup = proc_map_files_lookup, .list = proc_map_files_list, .own = true, .may_list = may_read_node },
+	{ .name = "map_files",
+		.mode = S_IFDIR | 0500,
+		.lookup = proc_map_files_lookup,
+		.list = proc_map_files_list,
+		.own = true,
+		.may_list = may_read_node },
 };
 #define TASK_DIR(w, table)                                                                    \
 	{                                                                                         \

@@ -86,6 +86,7 @@ static u32 count_blocked(void)
 	return n;
 }
 
+static void put_intr(struct text *t);
 static int show_stat(struct text *t, const struct proc_node *n)
 {
 	u64 u, s, i, su = 0, sn = 0, ss = 0, si = 0;
@@ -104,7 +105,8 @@ static int show_stat(struct text *t, const struct proc_node *n)
 		format_str(name, sizeof(name), "cpu%u", cpu);
 		cpu_line(t, name, u, sched_cpu_nice(cpu), s, i);
 	}
-	text_printf(t, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %llu\nprocs_blocked %u\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+	put_intr(t);
+	text_printf(t, "ctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %llu\nprocs_blocked %u\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		(unsigned long long)sched_context_switches(), (unsigned long long)((clock_real() - clock_mono() - (u64)my_clock_offset(true)) / NSEC_PER_SEC),
 		(unsigned long long)READ_ONCE(total_forks), (unsigned long long)max(sched_nr_running(), 1UL), count_blocked());
 	return 0;
@@ -182,13 +184,57 @@ static int show_swaps(struct text *t, const struct proc_node *n)
 }
 static int show_nothing(struct text *t, const struct proc_node *n) { return 0; }
 
+static const struct {
+	char name[4];
+	const char *text;
+} irq_kinds[ARCH_IRQ_KINDS] = {
+	[ARCH_IRQ_TIMER] = { "LOC", "Local timer interrupts" },
+	[ARCH_IRQ_RESCHED] = { "RES", "Rescheduling interrupts" },
+	[ARCH_IRQ_TLB] = { "TLB", "TLB shootdowns" },
+};
+
+/* Device interrupts all go to the first CPU. */
 static int show_interrupts(struct text *t, const struct proc_node *n)
 {
+	const char *name;
+	u64 count;
 	text_puts(t, "           ");
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
 		text_printf(t, "CPU%-8u", cpu);
 	text_puts(t, "\n");
+	for (u32 line = 0; line < ARCH_IRQ_LINES; line++) {
+		if (!arch_irq_line(line, &name, &count))
+			continue;
+		text_printf(t, "%3u:", line);
+		for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+			text_printf(t, " %10llu", (unsigned long long)(cpu ? 0 : count));
+		text_printf(t, "   IO-APIC  %2u-edge      %s\n", line, name);
+	}
+	for (u32 k = 0; k < ARCH_IRQ_KINDS; k++) {
+		text_printf(t, "%s:", irq_kinds[k].name);
+		for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+			text_printf(t, " %10llu", (unsigned long long)arch_irq_count(cpu, k));
+		text_printf(t, "   %s\n", irq_kinds[k].text);
+	}
 	return 0;
+}
+
+/* The total, then each device line. */
+static void put_intr(struct text *t)
+{
+	u64 total = 0, counts[ARCH_IRQ_LINES];
+	const char *name;
+	for (u32 line = 0; line < ARCH_IRQ_LINES; line++) {
+		arch_irq_line(line, &name, &counts[line]);
+		total += counts[line];
+	}
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		for (u32 k = 0; k < ARCH_IRQ_KINDS; k++)
+			total += arch_irq_count(cpu, k);
+	text_printf(t, "intr %llu", (unsigned long long)total);
+	for (u32 line = 0; line < ARCH_IRQ_LINES; line++)
+		text_printf(t, " %llu", (unsigned long long)counts[line]);
+	text_puts(t, "\n");
 }
 
 static int show_slabinfo(struct text *t, const struct proc_node *n)

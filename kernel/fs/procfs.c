@@ -96,7 +96,7 @@ static const struct inode_ops file_ops_ = { .setattr = not_allowed, .getattr = g
 static const struct inode_ops link_ops = { .readlink = node_readlink, .setattr = not_allowed, .getattr = getattr, .revalidate = revalidate };
 static const struct inode_ops magic_ops = { .readlink = node_readlink, .follow = node_follow, .setattr = not_allowed, .getattr = getattr,
 	.revalidate = revalidate };
-static const struct file_ops dir_fops, text_fops;
+static const struct file_ops dir_fops, text_fops, task_text_fops;
 
 u64 proc_ino(const struct proc_entry *e, const struct task *task, s32 fd)
 {
@@ -134,7 +134,7 @@ int proc_inode(struct super *sb, const struct proc_entry *e, struct task *task, 
 		i->ops = e->follow ? &magic_ops : &link_ops;
 	} else {
 		i->ops = &file_ops_;
-		i->fops = e->fops ? e->fops : &text_fops;
+		i->fops = e->fops ? e->fops : task && !e->spliced ? &task_text_fops : &text_fops;
 	}
 	*out = i;
 	return 0;
@@ -235,6 +235,8 @@ static int text_open(struct inode *i, struct file *f)
 		if (r)
 			return r;
 	}
+	if (n->task && !n->e->at_offset)
+		f->fmode |= FMODE_NO_PWRITE;
 	f->private = kzalloc(sizeof(struct proc_open));
 	return f->private ? 0 : -ENOMEM;
 }
@@ -294,6 +296,10 @@ static void text_release(struct file *f)
 	kfree(o);
 }
 static const struct file_ops text_fops = { .open = text_open, .read = text_file_read, .write = text_file_write, .ioctl = text_ioctl, .release = text_release };
+/* What Linux shows of a process by its plain seq files. */
+static const struct file_ops task_text_fops = {
+	.open = text_open, .read = text_file_read, .write = text_file_write, .ioctl = text_ioctl, .release = text_release, .no_splice = true
+};
 
 void proc_register(const struct proc_entry *e)
 {

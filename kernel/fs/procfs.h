@@ -40,6 +40,8 @@ struct proc_entry {
 	int (*store)(const struct proc_node *n, char *buf, size_t len);
 	/* The same, by the credentials of who opened the file; only at the beginning and less than a page. Instead of store. */
 	int (*store_as)(const struct proc_node *n, const struct cred *opener, char *buf, size_t len);
+	bool at_offset; /* of a process's files: pwrite(2) works, which a seq file of Linux does not have */
+	bool spliced; /* of a process's files: splice(2) and sendfile(2) read it */
 	/* ioctl(2) of a text file. NULL: ENOTTY. */
 	long (*ioctl)(const struct proc_node *n, u32 cmd, uaddr_t arg);
 	/* May it be opened for writing? 0 or -errno. NULL = the mode bits decide. */
@@ -112,6 +114,10 @@ void proc_owner(struct task *t, u32 *uid, u32 *gid);
 s32 proc_my_tgid(const struct proc_node *n);
 /* t's credentials with a reference. NULL only when there are none (never for a live task). */
 const struct cred *proc_task_cred(struct task *t);
+/* A number with an optional sign and white space around it. 0 or -EINVAL. */
+int proc_parse_s64(char *buf, s64 *out);
+/* oom_score_adj of t's process becomes v. as_least: also the least that others may set. 0 or -EACCES. */
+int proc_set_oom_score(struct task *t, s32 v, bool as_least);
 /* --- proc_fd.c ---------------------------------------------------------------------------------------------------------------------------- */
 /* The task's descriptor table with a reference, or NULL. */
 struct fdtable *proc_task_files(struct task *t);
@@ -142,6 +148,18 @@ int proc_show_status(struct text *t, const struct proc_node *n);
 int proc_show_statm(struct text *t, const struct proc_node *n);
 int proc_show_limits(struct text *t, const struct proc_node *n);
 void proc_put_comm(struct text *t, struct task *task, bool escape);
+/* --- proc_task.c -------------------------------------------------------------------------------------------------------------------------- */
+int proc_show_stack(struct text *t, const struct proc_node *n);
+int proc_show_sched(struct text *t, const struct proc_node *n);
+int proc_show_timers(struct text *t, const struct proc_node *n);
+int proc_show_numa_maps(struct text *t, const struct proc_node *n);
+int proc_store_clear_refs(const struct proc_node *n, char *buf, size_t len);
+int proc_show_io(struct text *t, const struct proc_node *n);
+int proc_show_thread_io(struct text *t, const struct proc_node *n);
+int proc_show_old_oom_adj(struct text *t, const struct proc_node *n);
+int proc_store_old_oom_adj(const struct proc_node *n, char *buf, size_t len);
+#define PROC_ATTR_NR 6
+extern const struct proc_entry proc_attr_dir[PROC_ATTR_NR];
 /* --- proc_birth.c ------------------------------------------------------------------------------------------------------------------------- */
 int proc_show_birth(struct text *t, const struct proc_node *n);
 int proc_show_births_idle(struct text *t, const struct proc_node *n);

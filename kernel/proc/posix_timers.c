@@ -30,6 +30,8 @@ struct posix_timer {
 	enum pid_type type;      /* I */
 	struct task *cpu_task;   /* I  CPU clocks: a reference to whose time it is */
 	s32 notify;              /* I  SIGEV_* */
+	s32 signo, clock_id; /* I  as asked for, for /proc/PID/timers */
+	u64 value; /* I  likewise */
 	u64 expires;             /* S  on the clock's scale, see `real`; 0 = off */
 	u64 interval;            /* S */
 	bool real;               /* S  expires is real time (a real-time clock with TIMER_ABSTIME, or an alarm), else monotonic or CPU time */
@@ -271,6 +273,27 @@ void delete_posix_timers(struct signal *s)
 	}
 }
 
+bool posix_timer_info(struct task *t, u32 nr, const struct pid_namespace *ns, struct timer_info *out)
+{
+	struct posix_timer *pt;
+	struct pid *target = NULL;
+	u64 flags;
+	if (!lock_task_sighand(t, &flags))
+		return false;
+	list_for_each (pt, &t->signal->posix_timers, node) {
+		if (nr--)
+			continue;
+		*out = (struct timer_info){
+			.id = pt->id, .signo = pt->signo, .value = pt->q ? pt->q->info.value : pt->value, .notify = pt->notify, .clock = pt->clock_id
+		};
+		target = pt->type == PIDTYPE_PID ? pt->target->thread_pid : pt->target->signal->pids[PIDTYPE_TGID];
+		out->target = pid_nr_in(target, ns);
+		break;
+	}
+	unlock_task_sighand(t, flags);
+	return target;
+}
+
 /* Whom the event goes to. 0 or -EINVAL. */
 static int set_target(struct posix_timer *pt, const sigevent_t *ev)
 {
@@ -302,6 +325,8 @@ static int make_timer(const struct clock *c, const sigevent_t *ev, struct posix_
 	list_init(&pt->node);
 	timer_init(&pt->timer, posix_timer_fired);
 	pt->clock = *c;
+	pt->signo = ev->sigev_signo;
+	pt->value = (u64)ev->sigev_value.sival_ptr;
 	int err = set_target(pt, ev);
 	if (!err && c->kind == CLK_CPU) {
 		err = clock_cpu_task(c, false, &pt->cpu_task);
@@ -373,6 +398,8 @@ long sys_timer_create(u64 clock_id, u64 uevent, u64 uid)
 	int err = make_timer(&c, &ev, &pt);
 	if (err)
 		return err;
+	/* Clocks of processes are known by pid and kind inside. */
+	pt->clock_id = c.kind == CLK_CPU && !c.dynamic ? (c.thread ? -2 : -6) : (s32)clock_id;
 	add_timer(pt, !uevent);
 	s32 id = pt->id;
 	if (put_user(id, uid)) {

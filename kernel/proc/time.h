@@ -39,6 +39,12 @@ void process_times(struct task *t, u64 *utime, u64 *stime);
 bool cpu_timers_armed(struct signal *s);
 /* Fires those of t's process that are due. Interrupt context, on t's CPU; t is running. */
 void cpu_timers_check(struct task *t);
+/* The nr-th timer of t's process; pids as ns counts. false: there are not so many. */
+struct timer_info {
+	s32 id, signo, notify, target, clock;
+	u64 value;
+};
+bool posix_timer_info(struct task *t, u32 nr, const struct pid_namespace *ns, struct timer_info *out);
 /* The real-time clock was set. */
 void posix_timers_clock_set(void);
 

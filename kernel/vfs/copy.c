@@ -57,7 +57,7 @@ static int check_sendfile(struct file *in, struct file *out, bool has_offset)
 		return -ESPIPE;
 	if (!file_writable(out))
 		return -EBADF;
-	if (S_ISDIR(in->inode->mode) || !(in->fmode & FMODE_POS) || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
+	if (S_ISDIR(in->inode->mode) || !(in->fmode & FMODE_POS) || !in->ops->read || in->ops->no_splice || !out->ops->write || (out->flags & O_APPEND))
 		return -EINVAL;
 	return 0;
 }

@@ -31,6 +31,7 @@ struct file_ops {
 	int (*fsync)(struct file *f);
 	long (*fallocate)(struct file *f, int mode, u64 off, u64 len);
 	bool async; /* O_ASYNC: its poll op tells by a signal, too */
+	bool no_splice; /* splice(2) and sendfile(2) do not read it */
 	bool no_leases; /* F_SETLEASE fails: somebody else than this kernel opens such files, too */
 	/* Lines for /proc/PID/fdinfo/N after pos/flags/mnt_id/ino. */
 	int (*show_fdinfo)(struct file *f, char *buf, size_t size);
@@ -56,6 +57,7 @@ struct file {
 #define FMODE_EXEC_DENY 8u   /* opened by exec */
 #define FMODE_OPENED 16u     /* open succeeded: release is due */
 #define FMODE_READER 32u /* counted in inode->readers */
+#define FMODE_NO_PWRITE 128u /* it has a position, but writes go to its own only (Linux's seq files) */
 #define FMODE_CREATED 64u /* by its open: F_CREATED_QUERY */
 #define O_ASYNC_FLAG 020000u /* O_ASYNC, which kernel headers call FASYNC */
 /* --- defined by proc: async_io.c --- */

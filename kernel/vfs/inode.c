@@ -83,6 +83,7 @@ int super_create(const struct fs_type *t, const struct super_ops *ops, u64 magic
 	sb->type = t;
 	sb->ops = ops;
 	sb->magic = magic;
+	sb->block_size = PAGE_SIZE;
 	sb->user_ns = current_user_ns();
 	ns_get(&sb->user_ns->common);
 	sb->dev = MKDEV(0, __atomic_fetch_add(&next_anon_dev, 1, __ATOMIC_RELAXED));

@@ -91,6 +91,22 @@ static int put_propagation(struct mount *m, const struct path *root, char *buf, 
 }
 
 #define PUT(...) (n += n < (int)size ? format_str(buf + n, size - (size_t)n, __VA_ARGS__) : 0)
+int mountstats_line(struct mount *m, const struct path *root, char *buf, size_t size)
+{
+	char *text = kmalloc(PATH_MAX);
+	char *at = text ? mount_point_text(m, root, text, PATH_MAX) : NULL;
+	int n = 0;
+	if (at && size > 64) {
+		n = format_str(buf, size, "device ");
+		n += put_escaped(buf + n, size - (size_t)n, m->source);
+		PUT(" mounted on ");
+		n += put_escaped(buf + n, size - (size_t)n, at);
+		PUT(" with fstype %s\n", m->sb->type->name);
+	}
+	kfree(text);
+	return n;
+}
+
 #define PUT_FN(fn, arg) (n += n < (int)size ? fn(arg, buf + n, size - (size_t)n) : 0)
 
 int mount_line(struct mount *m, const struct path *root, char *buf, size_t size)

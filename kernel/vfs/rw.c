@@ -95,7 +95,7 @@ static long rw_buffer_at(u64 fd, uaddr_t buf, u64 count, u64 pos, bool write)
 	if (err)
 		return err;
 	ssize_t n;
-	if (!(r.file->fmode & FMODE_POS))
+	if (!(r.file->fmode & FMODE_POS) || (write && (r.file->fmode & FMODE_NO_PWRITE)))
 		n = -ESPIPE;
 	else if (!(write ? file_writable(r.file) : file_readable(r.file)))
 		n = -EBADF;
@@ -136,7 +136,7 @@ static long rw_vector(u64 fd, uaddr_t vec, u64 n, u64 pos, u32 flags, bool write
 	if (err)
 		return err;
 	ssize_t ret = check_rw_flags(r.file, flags);
-	if (!ret && pos != ~0UL && !(r.file->fmode & FMODE_POS))
+	if (!ret && pos != ~0UL && (!(r.file->fmode & FMODE_POS) || (write && (r.file->fmode & FMODE_NO_PWRITE))))
 		ret = -ESPIPE;
 	if (!ret && !(write ? file_writable(r.file) : file_readable(r.file)))
 		ret = -EBADF;

@@ -270,7 +270,7 @@ static ssize_t file_to_pipe(struct file *f, u64 *pos, struct pipe *p, u64 len, b
 static bool can_splice(const struct file *f, bool read)
 {
 	u32 type = f->inode->mode & S_IFMT;
-	return type && type != S_IFDIR && (read ? f->ops->read != NULL : f->ops->write != NULL);
+	return type && type != S_IFDIR && (read ? f->ops->read && !f->ops->no_splice : f->ops->write != NULL);
 }
 
 struct splice {

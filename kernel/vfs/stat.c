@@ -30,7 +30,7 @@ static long fill_stat(struct inode *i, uaddr_t ubuf)
 	st.st_gid = my_gid(i->gid);
 	st.st_rdev = i->rdev;
 	st.st_size = (s64)i->size;
-	st.st_blksize = PAGE_SIZE;
+	st.st_blksize = i->sb->block_size;
 	st.st_blocks = (s64)i->blocks;
 	st.st_atime = i->atime / NSEC_PER_SEC;
 	st.st_atime_nsec = i->atime % NSEC_PER_SEC;
@@ -103,7 +103,7 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	memset(&x, 0, sizeof(x));
 	bool btime = (mask & STATX_BTIME) && i->sb->has_btime;
 	x.stx_mask = STATX_BASIC_STATS | (btime ? STATX_BTIME : 0) | (mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
-	x.stx_blksize = PAGE_SIZE;
+	x.stx_blksize = i->sb->block_size;
 	x.stx_nlink = i->nlink;
 	x.stx_uid = my_uid(i->uid);
 	x.stx_gid = my_gid(i->gid);

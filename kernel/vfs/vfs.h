@@ -172,6 +172,7 @@ struct super {
 	struct dentry *root;
 	u64 dev;                  /* st_dev */
 	u64 magic;                /* statfs f_type */
+	u32 block_size; /* constant: st_blksize */
 	atomic64_t next_ino;
 	atomic_t writers;         /* files open for writing */
 	void *private;
@@ -229,6 +230,7 @@ struct mnt_namespace;
 /* Calls fn for every mount of ns in order of mounting, with the mount lock held, until it returns false (/proc/mounts). */
 void mounts_for_each(struct mnt_namespace *ns, bool (*fn)(struct mount *m, void *arg), void *arg);
 /* The line of /proc/mounts with its newline / of /proc/PID/mountinfo; 0 for mounts out of reach of root. => mount lock. Length as format_str. */
+int mountstats_line(struct mount *m, const struct path *root, char *buf, size_t size);
 int mount_line(struct mount *m, const struct path *root, char *buf, size_t size);
 int mountinfo_line(struct mount *m, const struct path *root, char *buf, size_t size);
 /* A mount of sb that is attached nowhere, for the kernel's own use. Takes over a reference to sb. 0 or -ENOMEM. */

@@ -76,8 +76,9 @@ enum ipi { IPI_RESCHED, IPI_TLB, IPI_STOP };
 void arch_send_ipi(u32 cpu, enum ipi kind);
 /* Enables interrupts and halts until one arrives, atomically. */
 void arch_halt(void);
-/* Installs `fn` for device interrupt line (ISA IRQ / GSI) `irq`; edge or level as the firmware says. Runs with interrupts off. 0 or -EINVAL. */
-int arch_request_irq(u32 irq, void (*fn)(void *), void *arg);
+/* Installs `fn` for device interrupt line (ISA IRQ / GSI) `irq`; edge or level as the firmware says. Runs with interrupts off.
+ * name: for /proc/interrupts, kept. 0 or -EINVAL. */
+int arch_request_irq(u32 irq, const char *name, void (*fn)(void *), void *arg);
 /* Nanoseconds since boot, monotonic on all CPUs. */
 u64 arch_clock_ns(void);
 /* TSC parameters for the vDSO: ns = base_ns + ((tsc - base_tsc) * mult >> shift); the product has 96 bits (mul, shrd). */
@@ -105,6 +106,13 @@ u32 arch_hwcap2(void);
 int arch_cpuinfo(u32 cpu, char *buf, size_t size);
 /* Where t, which does not run, fell asleep: the code behind what schedules; 0 = unknown. A guess when t wakes up meanwhile; never a fault. => t's record is kept */
 u64 arch_sleep_site(struct thread *t);
+/* The addresses of up to n calls that t, current or not running, is in, without the scheduler's, innermost first; how many. As careful as arch_sleep_site(). */
+u32 arch_stack_trace(struct thread *t, u64 *out, u32 n);
+/* Interrupts since the start: of one CPU by kind; of device lines. false: nobody uses the line. */
+enum arch_irq { ARCH_IRQ_TIMER, ARCH_IRQ_RESCHED, ARCH_IRQ_TLB, ARCH_IRQ_KINDS };
+u64 arch_irq_count(u32 cpu, enum arch_irq kind);
+#define ARCH_IRQ_LINES 64
+bool arch_irq_line(u32 line, const char **name, u64 *count);
 /* "name+0xoff/0xsize" for a kernel address; returns buf. */
 const char *arch_symbol(u64 addr, char *buf, size_t size);
 /* The i-th of the kernel's functions in order of address; *name is that of the one before (NULL: i is 0) and becomes its own. False: there is none. */

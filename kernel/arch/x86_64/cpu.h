@@ -23,6 +23,7 @@ struct cpu {
 	void *mm_active;    /* struct mm whose tables CR3 holds, NULL for the kernel's own; mm/context.c */
 	void *held[24];     /* debug: spinlocks held, innermost last */
 	struct tss *tss;
+	u64 irqs[3]; /* its own; others read: interrupts by enum arch_irq */
 	bool online;        /* written once by that CPU; others read */
 	bool entry_traced;  /* its own, interrupts off: SYSCALL enters by the slow way (thread.c) */
 };

@@ -8,11 +8,14 @@
 struct action {
 	void (*fn)(void *);
 	void *arg;
+	const char *name;
 	struct action *next;
 };
 static struct action pool[48];             /* boot: handed out once, never taken back */
 static u32 pool_used;
 static struct action *actions[MAX_GSI];    /* a  published with a release store */
+static u64 counts[MAX_GSI]; /* boot CPU; others read */
+_Static_assert(MAX_GSI == ARCH_IRQ_LINES && ARRAY_SIZE(((struct cpu *)0)->irqs) == ARCH_IRQ_KINDS, "lines and kinds of interrupts");
 static struct { u8 *regs; u32 gsi_base, pins; } ioapics[4]; /* constant after irq_init */
 static u32 nr_ioapics;
 
@@ -45,7 +48,7 @@ void irq_init(void)
 	}
 }
 
-int arch_request_irq(u32 irq, void (*fn)(void *), void *arg)
+int arch_request_irq(u32 irq, const char *name, void (*fn)(void *), void *arg)
 {
 	struct irq_route r = { irq, irq >= 16, false };
 	if (irq < 16)
@@ -58,7 +61,7 @@ int arch_request_irq(u32 irq, void (*fn)(void *), void *arg)
 			continue;
 		struct action *a = &pool[pool_used++];
 		bool first = !actions[r.gsi];
-		*a = (struct action){ fn, arg, actions[r.gsi] };
+		*a = (struct action){ fn, arg, name, actions[r.gsi] };
 		smp_store_release(&actions[r.gsi], a);
 		if (first) {
 			ioapic_write(i, 0x11 + 2 * pin, cpus[0].apic_id << 24);
@@ -69,8 +72,19 @@ int arch_request_irq(u32 irq, void (*fn)(void *), void *arg)
 	return -EINVAL;
 }
 
+u64 arch_irq_count(u32 cpu, enum arch_irq kind) { return READ_ONCE(cpus[cpu].irqs[kind]); }
+
+bool arch_irq_line(u32 line, const char **name, u64 *count)
+{
+	const struct action *a = smp_load_acquire(&actions[line]);
+	*count = READ_ONCE(counts[line]);
+	*name = a ? a->name : NULL;
+	return a;
+}
+
 void irq_dispatch(u32 gsi)
 {
+	counts[gsi]++;
 	for (struct action *a = smp_load_acquire(&actions[gsi]); a; a = a->next)
 		a->fn(a->arg);
 }

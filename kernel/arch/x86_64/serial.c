@@ -65,6 +65,6 @@ void arch_serial_on_input(void (*fn)(u8 byte))
 {
 	bool first = !on_input;
 	on_input = fn;
-	if (first && arch_request_irq(4, serial_irq, NULL) == 0)
+	if (first && arch_request_irq(4, "ttyS0", serial_irq, NULL) == 0)
 		outb(COM1 + IER, 1);
 }

@@ -141,6 +141,34 @@ struct switch_frame {
 	u64 r15, r14, r13, r12, bx, bp, ip;
 };
 
+u32 arch_stack_trace(struct thread *t, u64 *out, u32 n)
+{
+	const struct arch_thread *a = arch_of(t);
+	extern char sched_text_start[], sched_text_end[];
+	u64 stack = (u64)READ_ONCE(a->kstack), sp = READ_ONCE(a->ksp), ip, bp;
+	u32 got = 0;
+	if (t == current_thread()) {
+		bp = (u64)__builtin_frame_address(0);
+		ip = (u64)__builtin_return_address(0);
+		bp = ((const u64 *)bp)[0];
+	} else {
+		if (!stack || sp < stack || sp > stack + KSTACK_SIZE - sizeof(struct switch_frame))
+			return 0;
+		const struct switch_frame *f = (const void *)sp;
+		ip = f->ip;
+		bp = f->bp;
+	}
+	while (got < n && ip >= (u64)kernel_text_start && ip < (u64)kernel_text_end) {
+		if (got || ip < (u64)sched_text_start || ip >= (u64)sched_text_end)
+			out[got++] = ip;
+		if ((bp & 7) || bp < stack || bp > stack + KSTACK_SIZE - 16)
+			break;
+		ip = ((const u64 *)bp)[1];
+		bp = ((const u64 *)bp)[0];
+	}
+	return got;
+}
+
 u64 arch_sleep_site(struct thread *t)
 {
 	extern char sched_text_start[], sched_text_end[];

@@ -79,12 +79,15 @@ static void interrupt(u64 vector, struct regs *regs)
 	c->irq_depth++;
 	if (vector == VECTOR_TIMER) {
 		lapic_eoi();
+		c->irqs[ARCH_IRQ_TIMER]++;
 		lapic_timer_interrupt(regs_user_mode(regs));
 	} else if (vector == VECTOR_RESCHED) {
 		lapic_eoi();
+		c->irqs[ARCH_IRQ_RESCHED]++;
 		hook_resched();
 	} else if (vector == VECTOR_TLB) {
 		lapic_eoi();
+		c->irqs[ARCH_IRQ_TLB]++;
 		hook_tlb_ipi();
 	} else if (vector >= VECTOR_IRQ && vector < VECTOR_IRQ + MAX_GSI) {
 		irq_dispatch((u32)(vector - VECTOR_IRQ));

@@ -23,6 +23,7 @@ struct virtio_dev {
 	volatile u8 *mmio;   /* constant */
 	u32 version;         /* constant: 1 legacy, 2 modern */
 	u32 irq;             /* constant */
+	char name[12]; /* constant: "virtioN", for /proc/interrupts */
 	void (*irq_fn)(struct virtio_dev *dev); /* constant once the interrupt is requested: rings have news. Interrupts off */
 	void *driver;        /* constant */
 	u8 *ring_page;       /* setup only: where the next queue's rings go */

@@ -10,6 +10,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -73,7 +74,7 @@ static void poll_all(struct timer *t)
 
 void virtio_run(struct virtio_dev *dev)
 {
-	if (arch_request_irq(dev->irq, irq, dev) && nr_polled < POLLED_MAX) {
+	if (arch_request_irq(dev->irq, dev->name, irq, dev) && nr_polled < POLLED_MAX) {
 		pr_notice("virtio: no interrupt %u, polling\n", dev->irq);
 		polled[nr_polled++] = dev;
 		if (nr_polled == 1) {
@@ -119,6 +120,8 @@ static bool probe(volatile u8 *mmio, u32 line, u32 *id)
 	tmp.version = reg_read(&tmp, VIRTIO_MMIO_VERSION);
 	if (tmp.version != 1 && tmp.version != 2)
 		return true;
+	static u32 found;
+	format_str(tmp.name, sizeof(tmp.name), "virtio%u", found++);
 	struct virtio_dev *dev = kmemdup(&tmp, sizeof(tmp));
 	int r = dev ? driver->probe(dev) : -ENOMEM;
 	if (r) {
