@@ -13,7 +13,8 @@ static int helper(int argc, char **argv);
 #define PATTERN "/proc/sys/kernel/core_pattern"
 static volatile char marker[] = "pando core marker: find me in the dump";
 
-/* The program at the other end of a pattern with `|`: --to FILE ARG: what it was given, then the dump; --sleep FILE: reads nothing. */
+/* The program at the other end of a pattern with `|`: --to FILE ARG: what it was given, then the dump; --sleep FILE: reads nothing; --take FILE:
+ * reads all, makes FILE and waits for FILE.go. */
 static int helper(int argc, char **argv)
 {
 	char buf[65536];
@@ -23,6 +24,16 @@ static int helper(int argc, char **argv)
 	if (!strcmp(argv[1], "--sleep")) {
 		write_file(argv[2], "up", 2, 0600);
 		sleep(20);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--take")) {
+		char go[300];
+		snprintf(go, sizeof(go), "%s.go", argv[2]);
+		while (read(0, buf, sizeof(buf)) > 0)
+			;
+		write_file(argv[2], "up", 2, 0600);
+		for (int i = 0; i < 20000 && access(go, F_OK); i++)
+			msleep(1);
 		return 0;
 	}
 	int fd = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -459,7 +470,42 @@ static void sigkill_breaks_off(void)
 	unlink("/tmp/h");
 	unlink("/tmp/d");
 }
+/* The dump is written and its program is waited for (core_pipe_limit): killed then, it has left no core, either. */
+static void sigkill_when_it_is_written(void)
+{
+	char exe[300], dir[300];
+	struct stat sb;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	CHECK(n > 0 && getcwd(dir, sizeof(dir)));
+	exe[n] = 0;
+	CHECK(symlink(exe, "/tmp/h") == 0 || errno == EEXIST);
+	CHECK(symlink(dir, "/tmp/d") == 0 || errno == EEXIST);
+	put(PATTERN, "|/tmp/h --take /tmp/d/up");
+	put("/proc/sys/kernel/core_pipe_limit", "4");
+	limit(RLIM_INFINITY);
+	for (int killed = 0; killed < 2; killed++) {
+		unlink("up");
+		unlink("up.go");
+		pid_t pid = fork();
+		if (!pid)
+			abort();
+		wait_for("up");
+		msleep(30);
+		CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+		if (killed)
+			CHECK(kill(pid, SIGKILL) == 0 && reap(pid) == SIGKILL);
+		write_file("up.go", "", 0, 0600);
+		if (!killed)
+			CHECK(dumped(reap(pid), SIGABRT));
+		CHECK(stat("up", &sb) == 0);
+		msleep(30);
+	}
+	put("/proc/sys/kernel/core_pipe_limit", "0");
+	put(PATTERN, "core");
+	unlink("/tmp/h");
+	unlink("/tmp/d");
+}
 
 CASES(CASE(a_core_file), CASE(the_notes), CASE(registers_of_a_fault), CASE(every_thread), CASE(not_the_leader), CASE(limits), CASE(not_dumpable),
 	CASE(other_signals_leave_none), CASE(names), CASE(what_is_in_the_way), CASE(the_filter), CASE(holes), CASE(to_a_program),
-	CASE(sigkill_breaks_off))
+	CASE(sigkill_breaks_off), CASE(sigkill_when_it_is_written))

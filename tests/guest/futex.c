@@ -196,7 +196,64 @@ static void robust_list_calls(void)
 	CHECK(EXITED(IN_CHILD(struct robust_list_head x = { .list.next = &e.l, .futex_offset = 0 }; e.l.next = &e.l;
 		CHECK(syscall(SYS_set_robust_list, &x, sizeof(x)) == 0)), 0)); /* a ring without the head ends too */
 }
+/* The kernel walks 2048 entries and no further; one that is being taken or given back counts besides. */
+static void robust_lists_end_somewhere(void)
+{
+	enum { N = 2100, LIMIT = 2048 };
+	struct entry {
+		struct robust_list l;
+		uint32_t word;
+	} *e = mmap(NULL, (N + 1) * sizeof(*e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(e != MAP_FAILED);
+	pid_t p = fork();
+	if (!p) {
+		uint32_t tid = (uint32_t)syscall(SYS_gettid);
+		for (int i = 0; i < N; i++) {
+			e[i].word = tid;
+			e[i].l.next = &e[i + 1].l;
+		}
+		e[N].word = tid;
+		static struct robust_list_head head;
+		head.list.next = &e[0].l;
+		head.futex_offset = offsetof(struct entry, word) - offsetof(struct entry, l);
+		head.list_op_pending = &e[N].l;
+		e[N - 1].l.next = &head.list;
+		CHECK(syscall(SYS_set_robust_list, &head, sizeof(head)) == 0);
+		syscall(SYS_exit, 0);
+	}
+	CHECK(EXITED(reap(p), 0));
+	for (int i = 0; i < N; i++)
+		CHECK(e[i].word == (i < LIMIT ? FUTEX_OWNER_DIED : (uint32_t)p));
+	CHECK(e[N].word == FUTEX_OWNER_DIED);
+}
+/* An entry that is somebody else's is passed by; one of the list's that is also the pending one is done once, behind the others. */
+static void robust_entries_of_others(void)
+{
+	struct entry {
+		struct robust_list l;
+		uint32_t word;
+	} *e = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(e != MAP_FAILED);
+	pid_t p = fork();
+	if (!p) {
+		static struct robust_list_head head;
+		uint32_t tid = (uint32_t)syscall(SYS_gettid);
+		const uint32_t words[] = { tid | FUTEX_WAITERS, tid + 1, 0, tid | FUTEX_OWNER_DIED, tid };
+		for (size_t i = 0; i < NELEM(words); i++) {
+			e[i].word = words[i];
+			e[i].l.next = i + 1 < NELEM(words) ? &e[i + 1].l : &head.list;
+		}
+		head.list.next = &e[0].l;
+		head.futex_offset = offsetof(struct entry, word) - offsetof(struct entry, l);
+		head.list_op_pending = &e[4].l;
+		CHECK(syscall(SYS_set_robust_list, &head, sizeof(head)) == 0);
+		syscall(SYS_exit, 0);
+	}
+	CHECK(EXITED(reap(p), 0));
+	CHECK(e[0].word == (FUTEX_OWNER_DIED | FUTEX_WAITERS) && e[1].word == (uint32_t)p + 1 && e[2].word == 0);
+	CHECK(e[3].word == FUTEX_OWNER_DIED && e[4].word == FUTEX_OWNER_DIED);
+}
 
 CASES(CASE(argument_errors), CASE(times_out), CASE(wake_one_then_all), CASE(requeue), CASE(bitsets), CASE(wake_op), CASE(across_processes),
 	CASE(private_memory_is_not_shared_after_fork), CASE(interrupted_by_a_signal), CASE(robust_owner_dies), CASE(robust_waiter_is_woken),
-	CASE(robust_list_calls))
+	CASE(robust_list_calls), CASE(robust_lists_end_somewhere), CASE(robust_entries_of_others))
