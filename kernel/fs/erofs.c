@@ -280,6 +280,7 @@ static int dress(struct erofs_mount *m, struct inode *i, const struct erofs_inod
 	if (S_ISREG(i->mode)) {
 		i->data.size = d->size;
 		i->data.ops = &erofs_as_ops;
+		i->data.promises_pages = false; /* they can be read again */
 		spin_lock(&m->lock);
 		list_add_tail(&f->lru, &m->files);
 		spin_unlock(&m->lock);

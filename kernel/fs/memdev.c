@@ -71,7 +71,7 @@ static int zero_mmap(struct file *f, struct map_request *r)
 		r->mapping = NULL; /* private anonymous memory */
 		return 0;
 	}
-	struct address_space *as = as_create_anon((r->pgoff << PAGE_SHIFT) + r->len);
+	struct address_space *as = as_create_anon((r->pgoff << PAGE_SHIFT) + r->len, r->flags & MAP_NORESERVE);
 	if (!as)
 		return -ENOMEM;
 	/* The mapping takes its own reference; ours goes with the open file. */

@@ -2,6 +2,7 @@
 #include "fs/procfs.h"
 
 #include "lib/bug.h"
+#include "mm/commit.h"
 #include "mm/memcg.h"
 #include "mm/slab.h"
 #include "proc/cgroup.h"
@@ -29,6 +30,7 @@ int proc_show_pando(struct text *t, const struct proc_node *n)
 	line(t, "pages_tables", m.tables);
 	line(t, "pages_kept_tables", m.kept_tables);
 	line(t, "pages_shared", m.shared);
+	line(t, "pages_promised", commit_total());
 	line(t, "pages_kept_stacks", p.kept_stack_pages);
 	for (u32 i = 0; slab_info(i, &s); i++)
 		slab_objects += s.active;

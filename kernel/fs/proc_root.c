@@ -4,6 +4,7 @@
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/slab.h"
 #include "proc/cgroup.h"
 #include "sched/timer.h"
@@ -51,8 +52,8 @@ static int show_meminfo(struct text *t, const struct proc_node *n)
 	kib(t, "SUnreclaim:", m.slab);
 	kib(t, "KernelStack:", (u64)nr_threads_total * (KSTACK_SIZE / PAGE_SIZE));
 	kib(t, "PageTables:", m.tables);
-	kib(t, "CommitLimit:", m.total);
-	kib(t, "Committed_AS:", anon + m.shared);
+	kib(t, "CommitLimit:", commit_limit());
+	kib(t, "Committed_AS:", commit_total());
 	return 0;
 }
 

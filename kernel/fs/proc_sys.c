@@ -7,6 +7,7 @@
 #include "fs/proc_ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "proc/coredump.h"
 #include "proc/exec.h"
 #include "proc/ns.h"
@@ -169,6 +170,59 @@ static int store_u32(const struct proc_node *n, char *buf, size_t len)
 }
 #define SETTING(n, variable, low, high)                                                                                                              \
 	{ .name = n, .mode = S_IFREG | 0644, .show = show_u32, .store = store_u32, .data = &(const struct u32_setting){ &(variable), low, high } }
+/* --- promised memory -------------------------------------------------------------------------------------------------------------------- */
+static int show_overcommit(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", commit_mode());
+	return 0;
+}
+static int store_overcommit(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > OVERCOMMIT_NEVER)
+		return -EINVAL;
+	commit_set_mode((u32)v);
+	return 0;
+}
+/* The share and the number are two ways to say one thing: who sets one clears the other. */
+static int show_ratio(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", READ_ONCE(overcommit_ratio));
+	return 0;
+}
+static int store_ratio(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	WRITE_ONCE(overcommit_ratio, (u32)v);
+	WRITE_ONCE(overcommit_kbytes, 0);
+	return 0;
+}
+static int show_u64(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%llu\n", (ull)READ_ONCE(*(const u64 *)n->e->data));
+	return 0;
+}
+static int store_u64(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v))
+		return -EINVAL;
+	WRITE_ONCE(*(u64 *)n->e->data, v);
+	return 0;
+}
+static int store_overcommit_kbytes(const struct proc_node *n, char *buf, size_t len)
+{
+	int err = store_u64(n, buf, len);
+	if (!err)
+		WRITE_ONCE(overcommit_ratio, 0);
+	return err;
+}
+#define KBYTES(n, variable, w)                                                               \
+	{                                                                                        \
+		.name = n, .mode = S_IFREG | 0644, .show = show_u64, .store = w, .data = &(variable) \
+	}
 static int show_pipe_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", PIPE_MAX_SIZE); return 0; }
 
 /* --- user namespaces -------------------------------------------------------------------------------------------------------------------- */
@@ -312,9 +366,14 @@ static const struct proc_entry kernel_dir[] = {
 	  .data = &(const enum ns_kind){ k } }
 static const struct proc_entry user_dir[] = { MAX_NS("user", NS_USER), MAX_NS("pid", NS_PID), MAX_NS("uts", NS_UTS), MAX_NS("ipc", NS_IPC),
 	MAX_NS("net", NS_NET), MAX_NS("mnt", NS_MNT), MAX_NS("cgroup", NS_CGROUP), MAX_NS("time", NS_TIME) };
-static const struct proc_entry vm_dir[] = { CONSTANT("overcommit_memory", "0"), CONSTANT("overcommit_ratio", "50"),
-	CONSTANT("max_map_count", "65530"), SETTING("mmap_rnd_bits", mmap_rnd_bits, 28, 32), SETTING("legacy_va_layout", legacy_va_layout, 0, 0x7fffffff),
-	CONSTANT("mmap_min_addr", "65536"), CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0") };
+static const struct proc_entry vm_dir[] = {
+	{ .name = "overcommit_memory", .mode = S_IFREG | 0644, .show = show_overcommit, .store = store_overcommit },
+	{ .name = "overcommit_ratio", .mode = S_IFREG | 0644, .show = show_ratio, .store = store_ratio },
+	KBYTES("overcommit_kbytes", overcommit_kbytes, store_overcommit_kbytes), KBYTES("admin_reserve_kbytes", admin_reserve_kbytes, store_u64),
+	KBYTES("user_reserve_kbytes", user_reserve_kbytes, store_u64), CONSTANT("max_map_count", "65530"),
+	SETTING("mmap_rnd_bits", mmap_rnd_bits, 28, 32), SETTING("legacy_va_layout", legacy_va_layout, 0, 0x7fffffff), CONSTANT("mmap_min_addr", "65536"),
+	CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0")
+};
 static const struct proc_entry inotify_dir[] = { SETTING("max_user_instances", inotify_max_instances, 0, 0x7fffffff),
 	SETTING("max_user_watches", inotify_max_watches, 0, 0x7fffffff), SETTING("max_queued_events", inotify_max_events, 0, 0x7fffffff) };
 static const struct proc_entry fs_dir[] = {

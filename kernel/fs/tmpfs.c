@@ -112,6 +112,7 @@ int tmpfs_make_inode(struct super *sb, u32 mode, u64 rdev, const char *target, s
 		err = i->link ? 0 : -ENOMEM;
 	} else if (S_ISREG(mode)) {
 		i->fops = &tmpfs_file_ops;
+		i->data.promises_pages = true;
 		i->sealable = true;
 		i->seals = F_SEAL_SEAL;
 	}

@@ -7,8 +7,10 @@
 #include <linux/resource.h>
 
 #include "fs/tmpfs_internal.h"
+#include "lib/bitmap.h"
 #include "lib/string.h"
 #include "mm/mm.h"
+#include "mm/slab.h"
 #include "sched/timer.h"
 #include "vfs/pipe.h"
 
@@ -155,37 +157,49 @@ static int punch(struct inode *i, u64 off, u64 end)
 	return err;
 }
 
+/* => inode lock. The page k is there. *added: it was not. */
+static int preallocate_one(struct inode *i, u64 k, bool *added)
+{
+	struct page *p;
+	int err = as_get_page(&i->data, k, false, &p);
+	*added = !err && !p;
+	if (*added) {
+		err = tmpfs_charge_pages(i, 1);
+		if (!err)
+			err = as_get_page(&i->data, k, true, &p);
+		*added = !err;
+	}
+	if (!err)
+		page_put(p);
+	cond_resched();
+	return !err && fatal_signal_pending() ? -EINTR : err;
+}
+
 /* => inode lock. Pages for all of [off, end): what this call added goes again when there is no room for all. */
 static int preallocate(struct inode *i, u64 off, u64 end)
 {
-	u64 first = off >> PAGE_SHIFT, last = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	u64 first = off >> PAGE_SHIFT, last = (end + PAGE_SIZE - 1) >> PAGE_SHIFT, k;
 	struct tmpfs_super *s = tmpfs_super_of(i);
 	if (s->limits.max_pages && last - first > s->limits.max_pages)
 		return -ENOSPC;
+	u64 *added = kzalloc(BITMAP_WORDS(last - first) * sizeof(u64));
+	if (!added)
+		return -ENOSPC;
 	int err = 0;
-	u64 k;
 	for (k = first; k < last && !err; k++) {
-		struct page *p;
-		err = as_get_page(&i->data, k, false, &p);
-		if (!err && !p) {
-			err = tmpfs_charge_pages(i, 1);
-			if (!err)
-				err = as_get_page(&i->data, k, true, &p);
-		}
-		if (!err)
-			page_put(p);
-		if (!err && fatal_signal_pending())
-			err = -EINTR;
-		cond_resched();
+		bool one;
+		err = preallocate_one(i, k, &one);
+		if (one)
+			bit_set(added, k - first);
 	}
-	if (err == -ENOMEM)
-		err = -ENOSPC;
-	/* Beyond the end nothing has been written: those pages can go back. */
-	u64 size_pages = (i->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	if (err && k > size_pages)
-		as_punch(&i->data, max(first, size_pages), k);
+	/* What a process may have written to through a mapping stays, but for what lies beyond the end. */
+	u64 keep = i->shared_write ? (i->size + PAGE_SIZE - 1) >> PAGE_SHIFT : 0;
+	while (err && k-- > max(first, keep))
+		if (bit_test(added, k - first))
+			as_punch(&i->data, k, k + 1);
+	kfree(added);
 	tmpfs_recount(i);
-	return err;
+	return err == -ENOMEM ? -ENOSPC : err;
 }
 
 /* => inode lock. Takes over all data that is still on the disk, so that a hole stays one. */

@@ -50,13 +50,17 @@ void shm_init(void)
 
 /* --- making and freeing ------------------------------------------------------------------------------------------------------------------- */
 
-static int make_file(s32 key, u64 size, u32 mode, struct path *out)
+static int make_file(s32 key, u64 size, u32 flags, struct path *out)
 {
 	struct inode *i;
 	char name[16];
-	int err = inode_create(shm_mount->sb, S_IFREG | (mode & 0777), &i);
+	int err = inode_create(shm_mount->sb, S_IFREG | (flags & 0777), &i);
 	if (err)
 		return err;
+	if (!as_promise(&i->data, size, flags & SHM_NORESERVE)) {
+		inode_put(i);
+		return -ENOMEM;
+	}
 	i->size = i->data.size = size;
 	i->nlink = 0;
 	int n = format_str(name, sizeof(name), "SYSV%08x", (u32)key);
@@ -87,14 +91,6 @@ static void unreserve(struct ipc_namespace *ns, u64 n)
 	spin_lock(shm_ids(ns)->lock);
 	ns->shm_pages -= n;
 	spin_unlock(shm_ids(ns)->lock);
-}
-
-/* Only an obvious excess is refused, as for private memory. */
-static bool size_possible(u64 pages, u32 flags)
-{
-	struct mem_info mem;
-	mem_info(&mem);
-	return pages <= mem.total || (flags & SHM_NORESERVE);
 }
 
 static int alloc_segment(struct ipc_namespace *ns, const struct ipc_get *g, struct shm_segment **out)
@@ -128,7 +124,7 @@ static int create(struct ipc_namespace *ns, struct ipc_get *g, struct ipc_head *
 	if (err)
 		return err;
 	/* No pool of huge pages is set up. */
-	err = (g->flags & SHM_HUGETLB) || !size_possible(pages, g->flags) ? -ENOMEM : alloc_segment(ns, g, &s);
+	err = g->flags & SHM_HUGETLB ? -ENOMEM : alloc_segment(ns, g, &s);
 	if (err) {
 		unreserve(ns, pages);
 		return err;

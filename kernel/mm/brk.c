@@ -4,6 +4,7 @@
 #include <linux/resource.h>
 
 #include "gen/sys_protos.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
 
@@ -27,15 +28,19 @@ static int grow_heap(struct mm *mm, u64 old_end, u64 new_end)
 	const struct vma *next = vma_find(&mm->map, old_end);
 	u64 guard = next && (next->flags & VM_GROWSDOWN) ? STACK_GUARD_GAP : PAGE_SIZE;
 	u64 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | VM_HEAP | mm->def_flags;
-	if ((next && next->start < new_end + guard) || new_end > TASK_SIZE_MAX || !may_expand(mm, n, flags))
+	if ((next && next->start < new_end + guard) || new_end > TASK_SIZE_MAX || !may_expand(mm, n, flags) || !commit_charge(mm, n))
 		return -ENOMEM;
 	struct vma v = { .start = old_end, .end = new_end, .flags = flags, .pgoff = old_end >> PAGE_SHIFT };
 	if (unlikely(current_thread()->personality & READ_IMPLIES_EXEC))
 		v.flags |= VM_EXEC;
 	int err = vma_insert(&mm->map, &v);
-	if (!err)
-		mm->total_pages += n;
-	return err;
+	if (err) {
+		commit_add(-(s64)n);
+		return err;
+	}
+	mm->total_pages += n;
+	mm->committed += n;
+	return 0;
 }
 
 long sys_brk(u64 brk)

@@ -23,6 +23,7 @@
 #include "lib/bug.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "mm/memcg.h"
 #include "sched/sched.h"
@@ -178,7 +179,8 @@ static int fetch_cached(const struct vma *v, u64 addr, struct page **out)
 	u64 index = v->pgoff + ((addr - v->start) >> PAGE_SHIFT);
 	if (index >= (READ_ONCE(v->mapping->size) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 		return -EIO;
-	return as_get_page(v->mapping, index, true, out);
+	int err = as_get_page(v->mapping, index, true, out);
+	return err == -ENOSPC ? -EIO : err;
 }
 
 /* => mmap_lock for reading; v covers addr and allows the access */
@@ -226,6 +228,22 @@ static int handle_fault(struct mm *mm, const struct vma *v, u64 addr, u32 access
 	return err;
 }
 
+/* => mmap_lock for writing */
+static int grow_stack(struct mm *mm, const struct vma *v, u64 addr, u64 n)
+{
+	u64 promised = v->flags & VM_ACCOUNT ? n : 0;
+	if (!commit_charge(mm, promised))
+		return -ENOMEM;
+	int err = vma_grow_down(&mm->map, v->start, addr);
+	if (err) {
+		commit_add(-(s64)promised);
+		return err;
+	}
+	mm->total_pages += n;
+	mm->committed += promised;
+	return 0;
+}
+
 /* Grows the stack VMA above addr down to it. 0 or -EFAULT / -ENOMEM. */
 static int expand_stack(struct mm *mm, u64 addr)
 {
@@ -238,11 +256,8 @@ static int expand_stack(struct mm *mm, u64 addr)
 		const struct vma *prev = vma_prev(&mm->map, v->start);
 		u64 grow = (v->start - addr) >> PAGE_SHIFT;
 		bool gap_ok = !prev || (prev->flags & VM_GROWSDOWN) || !(prev->flags & (VM_READ | VM_WRITE | VM_EXEC)) || prev->end + STACK_GUARD_GAP <= addr;
-		if (gap_ok && (!prev || prev->end <= addr) && v->end - addr <= rlimit_cur(RLIMIT_STACK) && may_expand(mm, grow, v->flags)) {
-			err = vma_grow_down(&mm->map, v->start, addr);
-			if (!err)
-				mm->total_pages += grow;
-		}
+		if (gap_ok && (!prev || prev->end <= addr) && v->end - addr <= rlimit_cur(RLIMIT_STACK) && may_expand(mm, grow, v->flags))
+			err = grow_stack(mm, v, addr, grow);
 	}
 	up_write(&mm->mmap_lock);
 	return err;

@@ -3,6 +3,7 @@
  * space with VMAs that fork must treat (DONTFORK, WIPEONFORK, LOCKED) pays for a walk over its VMAs. Entry point: dup_mm.
  */
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
@@ -37,11 +38,34 @@ static void copy_layout(struct mm *child, const struct mm *old)
 	child->dumpable = old->dumpable;
 	mm_inherit_settings(child, old);
 	child->total_pages = old->total_pages;
+	child->committed = old->committed;
 	memcpy(child->auxv, old->auxv, sizeof(child->auxv));
 	child->membarrier = old->membarrier;
 	child->exe = old->exe;
 	if (child->exe)
 		vm_file_ops->get(child->exe);
+}
+
+/*
+ * The child may write to all that its parent promised itself: once more as much, judged VMA by VMA as on Linux. What fork leaves out costs nothing; it is
+ * counted here all the same, for treat_special() to give back. => old's mmap_lock. 0 or -ENOMEM, nothing charged
+ */
+static int __noinline charge_copies(const struct mm *old)
+{
+	const struct vma *v;
+	u64 done = 0;
+	for (u64 a = 0; (v = vma_find(&old->map, a)); a = v->end) {
+		u64 n = (v->end - v->start) >> PAGE_SHIFT;
+		if ((v->flags & (VM_ACCOUNT | VM_DONTCOPY)) != VM_ACCOUNT)
+			continue;
+		if (!commit_charge(old, n)) {
+			commit_add(-(s64)done);
+			return -ENOMEM;
+		}
+		done += n;
+	}
+	commit_add((s64)(old->committed - done));
+	return 0;
 }
 
 /* The child's side of the VMAs that are not plainly inherited: madvise(2) MADV_DONTFORK, MADV_WIPEONFORK; mlock(2). */
@@ -76,6 +100,15 @@ int dup_mm(struct mm *old, struct mm **out)
 	if (err) {
 		mm_put_user(child);
 		return -EINTR;
+	}
+	if (likely(old->committed <= READ_ONCE(commit_unasked)))
+		commit_add((s64)old->committed);
+	else
+		err = charge_copies(old);
+	if (err) {
+		up_write(&old->mmap_lock);
+		mm_put_user(child);
+		return err;
 	}
 	/* The child is in the list of all mms since mm_create: a truncation that visits it must find all or nothing. */
 	down_write_nested(&child->mmap_lock);

@@ -140,6 +140,21 @@ void mm_pagemap(struct mm *mm, u64 addr, u64 *out, u32 n, bool frames)
 	up_read(&mm->mmap_lock);
 }
 
+bool mm_is_touched(struct mm *mm, u64 start, u64 end)
+{
+	bool found = false;
+	spin_lock(&mm->pt_lock);
+	for (u64 a = start; a < end && !found;) {
+		const pte_t *e = pt_peek(mm, a);
+		u64 next = ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2);
+		for (; e && a < min(end, next) && !found; a += PAGE_SIZE, e++)
+			found = *e && !(*e & PTE_SPECIAL) && pte_page(*e)->kind == PAGE_USER;
+		a = found ? a : next;
+	}
+	spin_unlock(&mm->pt_lock);
+	return found;
+}
+
 bool mm_has_private(struct mm *mm, u64 start, u64 end)
 {
 	struct mm_usage u = { 0 };

@@ -85,13 +85,18 @@ struct mm *mm_next(struct mm *mm);
 /* May v be accessed so (FAULT_*)? 0 or -EACCES. fault.c */
 int vma_check_access(const struct vma *v, u32 access);
 
+/* Has anything in [start, end) been written to, so that there are private pages? inspect.c. => mmap_lock */
+bool mm_is_touched(struct mm *mm, u64 start, u64 end);
+
 /* --- VMAs: mmap.c ----------------------------------------------------------------------------------------------------------------------- */
 /* Entry bits for a page of a VMA, without the write bit's COW consideration. */
 pte_t vma_pte_bits(u64 vm_flags);
 /* Faults in [start, end) as far as it goes; returns 0 or the first error. => mmap_lock not held */
 int mm_populate(struct mm *mm, u64 start, u64 end, u32 access);
-/* Would adding n pages exceed RLIMIT_AS, or (for private writable ones) all memory? */
+/* May n pages be added within RLIMIT_AS and, if they are data, RLIMIT_DATA? => mmap_lock */
 bool may_expand(struct mm *mm, u64 n, u64 vm_flags);
+/* May n pages that are there change their flags, within RLIMIT_DATA? => mmap_lock */
+bool may_become(const struct mm *mm, u64 n, u64 from, u64 to);
 #define MAX_MAP_COUNT 65530
 
 #endif

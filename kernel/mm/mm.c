@@ -3,6 +3,7 @@
 
 #include "lib/bug.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
@@ -43,9 +44,10 @@ void vma_refs_put(const struct vma *v)
 
 int mm_create(struct mm **out)
 {
-	struct mm *mm = kmem_cache_zalloc(mm_cache);
+	struct mm *mm = kmem_cache_alloc(mm_cache);
 	if (!mm)
 		return -ENOMEM;
+	memset(mm, 0, offsetof(struct mm, auxv));
 	if (pt_create_root(&mm->root)) {
 		kmem_cache_free(mm_cache, mm);
 		return -ENOMEM;
@@ -80,13 +82,29 @@ void mm_put(struct mm *mm)
 	kmem_cache_free(mm_cache, mm);
 }
 
+/* The sums that the verbs keep are those of the VMAs. */
+static void check_sums(const struct mm *mm)
+{
+	const struct vma *v;
+	u64 total = 0, committed = 0;
+	for (u64 a = 0; (v = vma_find(&mm->map, a)); a = v->end) {
+		total += (v->end - v->start) >> PAGE_SHIFT;
+		committed += v->flags & VM_ACCOUNT ? (v->end - v->start) >> PAGE_SHIFT : 0;
+	}
+	WARN_ON(total != mm->total_pages);
+	WARN_ON(committed != mm->committed);
+}
+
 void mm_put_user(struct mm *mm)
 {
 	if (!atomic_dec_and_test(&mm->users))
 		return;
+	if (DEBUG_BUILD)
+		check_sums(mm);
 	tlb_drop(mm);
 	pt_destroy(mm);
 	vma_map_destroy(&mm->map);
+	commit_add(-(s64)mm->committed);
 	if (unlikely(mm->shm))
 		hook_shm_exit(mm);
 	if (mm->exe)

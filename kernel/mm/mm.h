@@ -28,6 +28,7 @@ struct mm {
 	struct vma_map map;         /* mmap_lock */
 	u64 total_pages;            /* mmap_lock: sum of all VMA lengths, in pages */
 	u64 locked_pages;           /* mmap_lock */
+	u64 committed; /* mmap_lock: sum of the VM_ACCOUNT VMAs' lengths, in pages; commit.h */
 	u64 def_flags;              /* mmap_lock: VM_LOCKED after mlockall(MCL_FUTURE) */
 	bool special_fork;          /* mmap_lock: some VMA is DONTFORK, WIPEONFORK or LOCKED: fork takes the slow path */
 	u64 brk_start, brk;         /* mmap_lock */
@@ -35,8 +36,7 @@ struct mm {
 	bool bottom_up; /* constant after exec: upwards */
 	u64 start_code, end_code, start_data, end_data, start_stack; /* set by exec */
 	u64 arg_start, arg_end, env_start, env_end;                 /* set by exec, prctl */
-	u64 vdso;                   /* address of the vDSO, 0 = none */
-	u64 auxv[48];               /* saved auxiliary vector, pairs */
+	u64 vdso; /* address of the vDSO, 0 = none */
 	struct file *exe;           /* the program, a reference; freed through vm_file_ops */
 	u64 rss;                    /* pt_lock: counted pages in the tables, shared ones included */
 	u64 hiwater_pages; /* w  total_pages at most, noted where it is about to shrink */
@@ -51,6 +51,7 @@ struct mm {
 	/* what fork did, for the birth record */
 	u32 fork_tables_shared, fork_vmas;
 	u32 fork_id;                /* mmap_lock: number of the latest fork that it took part in while births were traced, 0 = none */
+	u64 auxv[48]; /* saved auxiliary vector, pairs. Last, because who makes an mm fills it: mm_create leaves it alone */
 };
 
 /* References to struct file held by VMAs and mm->exe go through these; registered once by vfs. */
@@ -60,7 +61,7 @@ struct vm_file_ops {
 };
 extern const struct vm_file_ops *vm_file_ops;
 
-/* A new empty address space with users = count = 1. 0 or -ENOMEM. */
+/* A new empty address space with users = count = 1, all but auxv set. 0 or -ENOMEM. */
 int mm_create(struct mm **out);
 /* fork: a copy of current's address space; O(1) in its memory and its mappings. 0, -ENOMEM, -EINTR (fatal signal). */
 int dup_mm(struct mm *old, struct mm **out);

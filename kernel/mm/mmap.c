@@ -5,38 +5,56 @@
 
 #include "gen/sys_protos.h"
 #include "lib/bug.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
 
-bool may_expand(struct mm *mm, u64 n, u64 vm_flags)
+static bool is_data(u64 vm_flags) { return (vm_flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE; }
+
+/* Pages that RLIMIT_DATA counts: private ones that may be written to, but for stacks. Few have that limit, so nobody keeps the sum. => mmap_lock */
+static u64 data_pages(const struct mm *mm)
 {
-	struct mem_info info;
-	if (mm->total_pages + n > rlimit_cur(RLIMIT_AS) >> PAGE_SHIFT)
-		return false;
-	if ((vm_flags & (VM_SHARED | VM_WRITE)) != VM_WRITE || (vm_flags & VM_NORESERVE) || n < 4096)
-		return true;
-	/* vm.overcommit_memory 0: only an obvious excess is refused. */
-	mem_info(&info);
-	return n <= info.total;
+	const struct vma *v;
+	u64 n = 0;
+	for (u64 a = 0; (v = vma_find(&mm->map, a)); a = v->end)
+		n += is_data(v->flags) ? (v->end - v->start) >> PAGE_SHIFT : 0;
+	return n;
 }
 
-static u64 prot_flags(u32 prot)
+/* n pages of data more, within RLIMIT_DATA; 0 there means what the hard limit says, for programs that are older than the limit's meaning. */
+static __cold __noinline bool fits_limit(const struct mm *mm, u64 n, u64 limit)
 {
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	return data_pages(mm) + n <= (limit ? limit : READ_ONCE(current_thread()->rlim->r[RLIMIT_DATA].max)) >> PAGE_SHIFT;
 }
+static inline bool fits_data(const struct mm *mm, u64 n)
+{
+	u64 limit = rlimit_cur(RLIMIT_DATA);
+	return likely(limit == RLIM_INFINITY) || fits_limit(mm, n, limit);
+}
+
+bool may_expand(struct mm *mm, u64 n, u64 vm_flags)
+{
+	return mm->total_pages + n <= rlimit_cur(RLIMIT_AS) >> PAGE_SHIFT && (!is_data(vm_flags) || fits_data(mm, n));
+}
+
+bool may_become(const struct mm *mm, u64 n, u64 from, u64 to) { return is_data(from) || !is_data(to) || fits_data(mm, n); }
+
+/* These have the same values. */
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define MAP_AS_VM (MAP_GROWSDOWN | MAP_LOCKED)
+_Static_assert(PROT_READ == VM_READ && PROT_WRITE == VM_WRITE && PROT_EXEC == VM_EXEC && MAP_GROWSDOWN == VM_GROWSDOWN && MAP_LOCKED == VM_LOCKED,
+	"protections and flags of mmap are those of VMAs");
 
 static u64 request_flags(const struct mm *mm, const struct map_request *r)
 {
-	u64 f = prot_flags(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | r->vm_extra | mm->def_flags;
+	u64 f = (r->prot & PROT_ALL) | (r->flags & MAP_AS_VM) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | r->vm_extra | mm->def_flags;
 	u32 type = r->flags & MAP_TYPE;
 	if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
 		f |= VM_SHARED | VM_MAYSHARE;
-	if (r->flags & MAP_GROWSDOWN)
-		f |= VM_GROWSDOWN;
-	if (r->flags & MAP_LOCKED)
-		f |= VM_LOCKED;
-	if (r->flags & MAP_NORESERVE)
+	else if ((r->flags & MAP_NORESERVE) && commit_mode() != OVERCOMMIT_NEVER)
 		f |= VM_NORESERVE;
+	else if (f & VM_WRITE)
+		f |= VM_ACCOUNT;
 	return f & ~r->max_flags_drop;
 }
 
@@ -92,17 +110,23 @@ int munmap_locked(struct mm *mm, u64 start, u64 end)
 	int err = pt_prepare_zap(mm, start, end);
 	if (err)
 		return err;
-	u64 pages_gone = 0, locked = 0;
-	for (; v && v->start < end; v = vma_find(&mm->map, v->end)) {
+	u64 pages_gone = 0, locked = 0, given_up = 0;
+	/* The common one, a single VMA, is not looked for again. */
+	for (; v && v->start < end; v = v->end < end ? vma_find(&mm->map, v->end) : NULL) {
 		u64 n = (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
 		pages_gone += n;
 		locked += v->flags & VM_LOCKED ? n : 0;
+		given_up += v->flags & VM_ACCOUNT ? n : 0;
 	}
 	err = vma_remove(&mm->map, start, end);
 	if (!err) {
 		pt_zap(mm, start, end);
 		mm->hiwater_pages = max(mm->hiwater_pages, mm->total_pages);
 		mm->total_pages -= pages_gone;
+		if (given_up) {
+			mm->committed -= given_up;
+			commit_add(-(s64)given_up);
+		}
 		mm->locked_pages -= min(locked, mm->locked_pages);
 		if (unlikely(mm->shm))
 			hook_shm_changed(mm);
@@ -125,6 +149,29 @@ static int do_munmap(struct mm *mm, uaddr_t addr, u64 len)
 	return err;
 }
 
+static bool is_anything_in(const struct mm *mm, u64 start, u64 end)
+{
+	const struct vma *v = vma_find(&mm->map, start);
+	return v && v->start < end;
+}
+
+/* Pages of [start, end) that are mapped, with one of these flags (0: any). => mmap_lock */
+static u64 count_pages(const struct mm *mm, u64 start, u64 end, u64 vm_flags)
+{
+	const struct vma *v;
+	u64 n = 0;
+	for (u64 a = start; a < end && (v = vma_find(&mm->map, a)) && v->start < end; a = v->end)
+		if (!vm_flags || (v->flags & vm_flags))
+			n += (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+	return n;
+}
+
+/* may_expand() of what takes the place of other mappings. => mmap_lock */
+static bool __cold may_replace(struct mm *mm, u64 start, u64 end, u64 vm_flags)
+{
+	return may_expand(mm, ((end - start) >> PAGE_SHIFT) - count_pages(mm, start, end, 0), vm_flags);
+}
+
 /* => mmap_lock for writing */
 static int map_locked(struct mm *mm, const struct map_request *r, u64 len, u64 flags, u64 *out)
 {
@@ -132,21 +179,34 @@ static int map_locked(struct mm *mm, const struct map_request *r, u64 len, u64 f
 	int err = choose_address(mm, r, len, &addr);
 	if (err)
 		return err;
-	if (vma_count(&mm->map) >= MAX_MAP_COUNT || !may_expand(mm, len >> PAGE_SHIFT, flags))
+	bool replaces = (r->flags & MAP_FIXED) && is_anything_in(mm, addr, addr + len);
+	u64 n = len >> PAGE_SHIFT, promised = 0;
+	if (vma_count(&mm->map) >= MAX_MAP_COUNT || !(may_expand(mm, n, flags) || (replaces && may_replace(mm, addr, addr + len, flags))))
 		return -ENOMEM;
-	if (r->flags & MAP_FIXED) {
-		err = munmap_locked(mm, addr, addr + len);
-		if (err)
-			return err;
+	if (flags & VM_ACCOUNT) {
+		/* What it takes the place of has been promised before. */
+		promised = n - (replaces ? count_pages(mm, addr, addr + len, VM_ACCOUNT) : 0);
+		if (!commit_charge(mm, promised))
+			return -ENOMEM;
 	}
+	if (replaces)
+		err = munmap_locked(mm, addr, addr + len);
 	struct vma v = { .start = addr, .end = addr + len, .flags = flags, .pgoff = r->mapping || r->special ? r->pgoff : addr >> PAGE_SHIFT,
 			 .mapping = r->mapping, .file = r->file, .special = r->special };
-	err = vma_insert(&mm->map, &v);
-	if (err)
+	if (!err)
+		err = vma_insert(&mm->map, &v);
+	if (err) {
+		commit_add(-(s64)promised);
 		return err;
-	mm->total_pages += len >> PAGE_SHIFT;
+	}
+	mm->total_pages += n;
+	if (flags & VM_ACCOUNT) {
+		mm->committed += n;
+		if (replaces)
+			commit_add((s64)(n - promised));
+	}
 	if (flags & VM_LOCKED) {
-		mm->locked_pages += len >> PAGE_SHIFT;
+		mm->locked_pages += n;
 		mm->special_fork = true;
 	}
 	*out = addr;

@@ -3,6 +3,7 @@
 #include <linux/personality.h>
 
 #include "gen/sys_protos.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
 
@@ -25,17 +26,48 @@ static int check_range(struct mm *mm, u64 start, u64 end, u64 flags, u64 *end_ok
 	return 0;
 }
 
+/* Does v promise memory once its protection is prot? Whatever was writable keeps its promise, for there may be pages in it that nobody else has; but for
+ * anonymous memory that was never touched. => mmap_lock for writing */
+static bool stays_promised(struct mm *mm, const struct vma *v, u64 prot)
+{
+	if (prot & VM_WRITE)
+		return !(v->flags & (VM_SHARED | VM_NORESERVE)) && (!(v->flags & VM_WRITE) || (v->flags & VM_ACCOUNT));
+	return (v->flags & VM_ACCOUNT) && (v->mapping || v->special || mm_is_touched(mm, v->start, v->end));
+}
+
+/* The part [start, end) of v gets the protection prot. => mmap_lock for writing */
+static int protect_part(struct mm *mm, const struct vma *v, u64 start, u64 end, u64 prot)
+{
+	u64 n = (end - start) >> PAGE_SHIFT, from = v->flags, to = (from & ~(VM_READ | VM_WRITE | VM_EXEC | VM_ACCOUNT)) | prot;
+	if (stays_promised(mm, v, prot))
+		to |= VM_ACCOUNT;
+	bool more = to & ~from & VM_ACCOUNT;
+	if (!may_become(mm, n, from, to) || (more && !commit_charge(mm, n)))
+		return -ENOMEM;
+	int err = vma_change_flags(&mm->map, start, end, from & ~to, to & ~from);
+	if (err) {
+		commit_add(more ? -(s64)n : 0);
+		return err;
+	}
+	if (more) {
+		mm->committed += n;
+	} else if (from & ~to & VM_ACCOUNT) {
+		mm->committed -= n;
+		commit_add(-(s64)n);
+	}
+	return pt_protect(mm, start, end, to);
+}
+
 /* => mmap_lock for writing */
 static int protect_locked(struct mm *mm, u64 start, u64 end, u64 flags)
 {
 	u64 ok;
 	int ret = check_range(mm, start, end, flags, &ok); /* what precedes the obstacle is changed, as on Linux */
-	int err = vma_change_flags(&mm->map, start, ok, VM_READ | VM_WRITE | VM_EXEC, flags);
-	for (u64 a = start; !err && a < ok;) {
+	int err = 0;
+	for (u64 a = start, to; !err && a < ok; a = to) {
 		const struct vma *v = vma_find(&mm->map, a);
-		u64 to = min(ok, v->end);
-		err = pt_protect(mm, a, to, v->flags);
-		a = to;
+		to = min(ok, v->end);
+		err = protect_part(mm, v, a, to, flags);
 	}
 	return err ? err : ret;
 }

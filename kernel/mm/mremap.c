@@ -4,6 +4,7 @@
 #include <linux/resource.h>
 
 #include "gen/sys_protos.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "sched/sched.h"
 
@@ -15,24 +16,37 @@ struct remap {
 /* Moves [addr, addr+old_len) of VMA v to a place of new_len bytes. => mmap_lock for writing */
 static int move_vma(struct mm *mm, const struct vma *v, const struct remap *r, u64 *out)
 {
-	u64 to, done;
+	u64 to, done, promised = 0, n = r->new_len >> PAGE_SHIFT;
 	int err = 0;
+	if (v->flags & VM_ACCOUNT) {
+		/* What moves has been promised where it is; what stays there empty (MREMAP_DONTUNMAP) still is. */
+		promised = r->flags & MREMAP_DONTUNMAP ? n : n - min(n, r->old_len >> PAGE_SHIFT);
+		if (!commit_charge(mm, promised))
+			return -ENOMEM;
+	}
 	if (r->flags & MREMAP_FIXED) {
 		to = r->new_addr;
 		err = munmap_locked(mm, to, to + r->new_len);
 	} else {
 		err = mm_find_hole(mm, r->new_len, &to);
 	}
-	if (err)
-		return err;
 	struct vma moved = *v;
-	moved.pgoff += (r->addr - v->start) >> PAGE_SHIFT;
-	moved.start = to;
-	moved.end = to + r->new_len;
-	err = vma_insert(&mm->map, &moved);
-	if (err)
+	if (!err) {
+		moved.pgoff += (r->addr - v->start) >> PAGE_SHIFT;
+		moved.start = to;
+		moved.end = to + r->new_len;
+		err = vma_insert(&mm->map, &moved);
+	}
+	if (err) {
+		commit_add(-(s64)promised);
 		return err;
-	mm->total_pages += r->new_len >> PAGE_SHIFT;
+	}
+	mm->total_pages += n;
+	if (v->flags & VM_ACCOUNT) {
+		/* The rest of the promise comes from the old place, which gives up its own below. */
+		commit_add((s64)(n - promised));
+		mm->committed += n;
+	}
 	u64 len = min(r->old_len, r->new_len);
 	err = len ? pt_move(mm, r->addr, to, len, &done) : 0;
 	if (err) {
@@ -48,9 +62,10 @@ static int move_vma(struct mm *mm, const struct vma *v, const struct remap *r, u
 	return err;
 }
 
-/* Grows the VMA that ends at addr+old_len where it is. => mmap_lock for writing */
-static int grow_in_place(struct mm *mm, const struct vma *v, const struct remap *r)
+/* Grows the VMA that ends at addr+old_len where it is. *refused: there is room, but no more memory to promise. => mmap_lock for writing */
+static int grow_in_place(struct mm *mm, const struct vma *v, const struct remap *r, bool *refused)
 {
+	*refused = false;
 	u64 old_end = r->addr + r->old_len, new_end = r->addr + r->new_len;
 	const struct vma *next = vma_next(&mm->map, old_end);
 	if (v->end != old_end || new_end > TASK_SIZE_MAX ||
@@ -60,10 +75,18 @@ static int grow_in_place(struct mm *mm, const struct vma *v, const struct remap 
 	more.pgoff += (old_end - v->start) >> PAGE_SHIFT;
 	more.start = old_end;
 	more.end = new_end;
+	u64 n = (new_end - old_end) >> PAGE_SHIFT, promised = v->flags & VM_ACCOUNT ? n : 0;
+	*refused = !commit_charge(mm, promised);
+	if (*refused)
+		return -ENOMEM;
 	int err = vma_insert(&mm->map, &more);
-	if (!err)
-		mm->total_pages += (new_end - old_end) >> PAGE_SHIFT;
-	return err;
+	if (err) {
+		commit_add(-(s64)promised);
+		return err;
+	}
+	mm->total_pages += n;
+	mm->committed += promised;
+	return 0;
 }
 
 static int check_vma(struct mm *mm, const struct vma *v, const struct remap *r)
@@ -100,9 +123,10 @@ static int remap_locked(struct mm *mm, const struct remap *r, u64 *out)
 	if (err)
 		return err;
 	struct vma v = *found;
-	if (!move && r->old_len && !grow_in_place(mm, &v, r))
+	bool refused = false;
+	if (!move && r->old_len && !grow_in_place(mm, &v, r, &refused))
 		return 0;
-	if (!(r->flags & MREMAP_MAYMOVE))
+	if (refused || !(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	/* The copy's references keep file and mapping alive while VMAs come and go. */
 	vma_refs_get(&v);

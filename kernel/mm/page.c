@@ -12,6 +12,7 @@
 #include "lib/bug.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "mm/memcg.h"
 #include "mm/mm.h"
@@ -364,4 +365,5 @@ void mm_init(const struct mem_region *regions, int n)
 	zero_page = alloc_zeroed_page(PAGE_KERNEL);
 	BUG_ON(!zero_page);
 	mm_caches_init();
+	commit_init();
 }

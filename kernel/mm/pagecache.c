@@ -9,6 +9,7 @@
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
 #include "mm/memcg.h"
 #include "mm/slab.h"
@@ -39,12 +40,29 @@ void as_init(struct address_space *as, const struct address_space_ops *ops, void
 	atomic_set(&as->refs, 1);
 }
 
-struct address_space *as_create_anon(u64 size)
+bool as_promise(struct address_space *as, u64 size, bool noreserve)
+{
+	if (noreserve && commit_mode() != OVERCOMMIT_NEVER) {
+		as->promises_pages = true;
+		return true;
+	}
+	u64 n = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
+	if (!commit_charge(current_thread()->mm, n))
+		return false;
+	as->promised = n;
+	return true;
+}
+
+struct address_space *as_create_anon(u64 size, bool noreserve)
 {
 	struct address_space *as = kmalloc(sizeof(*as));
 	if (!as)
 		return NULL;
 	as_init(as, NULL, NULL);
+	if (!as_promise(as, size, noreserve)) {
+		kfree(as);
+		return NULL;
+	}
 	as->owned_by_refs = true;
 	as->size = size;
 	return as;
@@ -63,6 +81,8 @@ void as_put(struct address_space *as)
 /* A page leaves the cache. */
 static void forget(struct page *p)
 {
+	if (p->file.mapping->promises_pages)
+		commit_add(-1);
 	atomic64_add(&mm_counters.cached, -1);
 	page_put(p);
 }
@@ -86,6 +106,8 @@ static int find_locked(struct address_space *as, u64 index, struct page **out)
 			return err;
 		atomic_set(&p->refs, 1);
 		cache_setup(p, as, index);
+		if (as->promises_pages)
+			commit_add(1); /* it takes no memory that was not taken before */
 		atomic64_add(&mm_counters.cached, 1);
 	}
 	if (p)
@@ -96,9 +118,14 @@ static int find_locked(struct address_space *as, u64 index, struct page **out)
 
 static int add_page(struct address_space *as, u64 index, struct page *page, const u32 *cuts)
 {
+	u64 promised = as->promises_pages;
 	page->kind = PAGE_CACHE;
-	if (memcg_charge(page))
+	if (!commit_charge(current_thread()->mm, promised))
+		return -ENOSPC;
+	if (memcg_charge(page)) {
+		commit_add(-(s64)promised);
 		return -ENOMEM;
+	}
 	spin_lock(&as->lock);
 	int err = cuts && as->cuts != *cuts ? -EAGAIN : 0;
 	if (!err)
@@ -108,6 +135,8 @@ static int add_page(struct address_space *as, u64 index, struct page *page, cons
 		atomic64_add(&mm_counters.cached, 1);
 	}
 	spin_unlock(&as->lock);
+	if (err)
+		commit_add(-(s64)promised);
 	return err;
 }
 
@@ -260,6 +289,7 @@ void as_destroy(struct address_space *as)
 {
 	drop_pages(as, 0, ~0UL);
 	as->inplace_pages = 0;
+	commit_add(-(s64)as->promised);
 	ASSERT(!as->tree.count);
 }
 

@@ -21,21 +21,25 @@ struct address_space {
 	atomic_t mapped;           /* VMA records that name this mapping: 0 = nobody maps it */
 	atomic_t refs;             /* for anonymous shared memory (as_get/as_put); inode-owned ones ignore it */
 	bool owned_by_refs;        /* freed by the last as_put */
+	bool promises_pages;       /* constant: each page is promised when it is made (commit.h). tmpfs */
 	u64 size;                  /* bytes; access beyond the last page is SIGBUS. Written by the owner under its inode lock; read freely */
 	/* File data that lies in place in physical memory (initramfs): pages [0, inplace_pages) start at this frame unless replaced in the tree. */
 	paddr_t inplace;
 	u64 inplace_pages;
+	u64 promised; /* constant: pages that were promised when it was made (as_promise) */
 };
 void as_init(struct address_space *as, const struct address_space_ops *ops, void *owner);
 /* Drops all pages. Nobody maps or reads it any more. */
 void as_destroy(struct address_space *as);
+/* Memory that nobody has on disk: promised as a whole, now, or (no reserve) page by page as it is made. false: there is not enough left. => as_init */
+bool as_promise(struct address_space *as, u64 size, bool noreserve);
 /* Anonymous shared memory (MAP_SHARED|MAP_ANONYMOUS, memfd uses tmpfs): refs 1. NULL on no memory. */
-struct address_space *as_create_anon(u64 size);
+struct address_space *as_create_anon(u64 size, bool noreserve);
 void as_get(struct address_space *as);
 void as_put(struct address_space *as);
 
 /* The page at index, with a reference for the caller; fills or creates it when missing (create = false: a hole gives *out = NULL and 0).
- * 0, -ENOMEM or the fill op's error. May sleep. */
+ * 0, -ENOMEM, -ENOSPC (no more can be promised) or the fill op's error. May sleep. */
 int as_get_page(struct address_space *as, u64 index, bool create, struct page **out);
 /* The n pages from index on that are in the cache (or lie in place), with a reference each; NULL for the others. */
 void as_get_cached(struct address_space *as, u64 index, u32 n, struct page **out);

@@ -82,7 +82,7 @@ static long map_anon(struct map_request *r)
 		if (r->flags & MAP_GROWSDOWN)
 			return -EINVAL;
 		r->pgoff = 0;
-		as = as_create_anon(r->len);
+		as = as_create_anon(r->len, r->flags & MAP_NORESERVE);
 		if (!as)
 			return -ENOMEM;
 		r->mapping = as;

@@ -21,6 +21,7 @@ struct cpu {
 	u32 irq_depth;  /* > 0 inside an interrupt handler */
 	u32 lock_depth; /* spinlocks held (debug) */
 	void *mm_active;    /* struct mm whose tables CR3 holds, NULL for the kernel's own; mm/context.c */
+	s64 committed; /* pages promised on this CPU less those given up on it; mm/commit.h */
 	void *held[24];     /* debug: spinlocks held, innermost last */
 	struct tss *tss;
 	u64 irqs[3]; /* its own; others read: interrupts by enum arch_irq */
