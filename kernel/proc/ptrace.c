@@ -176,16 +176,16 @@ static void set_trace_calls(struct task *t, u8 mode)
 
 static int resume(struct task *t, long request, u64 sig)
 {
-	bool step = request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP;
 	bool emulate = request == PTRACE_SYSEMU || request == PTRACE_SYSEMU_SINGLESTEP;
-	if (sig > NSIG_MAX || request == PTRACE_SINGLEBLOCK)
+	bool step = request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP || request == PTRACE_SINGLEBLOCK;
+	if (sig > NSIG_MAX)
 		return -EIO;
 	set_trace_calls(t, emulate ? TRACE_CALL_EMU : request == PTRACE_SYSCALL ? TRACE_CALL_STOPS : 0);
 	if (t->trace_calls)
 		atomic_or(&t->flags, TIF_SYSCALL_TRACE);
 	else if (!step)
 		atomic_and(&t->flags, ~(u32)TIF_SYSCALL_TRACE);
-	ptrace_single_step(t, step);
+	ptrace_single_step(t, request == PTRACE_SINGLEBLOCK ? STEP_BLOCK : step ? STEP_INSN : STEP_OFF);
 	u64 f = spin_lock_irqsave(&t->sighand->lock);
 	t->exit_code = (s32)sig;
 	wake_up_state(task_thread(t), TASK_TRACED);
@@ -197,7 +197,7 @@ static int detach(struct task *t, u64 sig)
 {
 	if (sig > NSIG_MAX)
 		return -EIO;
-	ptrace_single_step(t, false);
+	ptrace_single_step(t, STEP_OFF);
 	set_trace_calls(t, 0);
 	spin_lock(&tasklist_lock);
 	/* Frozen, so alive: nothing to release. */

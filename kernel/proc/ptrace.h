@@ -60,8 +60,9 @@ int ptrace_set_regset(struct task *t, u32 note, uaddr_t buf, u64 *len);
 size_t ptrace_regset_copy(struct task *t, u32 note, void *buf, size_t size);
 /* PTRACE_ARCH_PRCTL. */
 long ptrace_arch_prctl(struct task *t, u64 addr, u64 code);
-/* Stepping on and off. t may be current (off). */
-void ptrace_single_step(struct task *t, bool on);
+/* Stepping on, by instructions or from branch to branch, and off. t may be current (off). */
+enum step_mode { STEP_OFF, STEP_INSN, STEP_BLOCK };
+void ptrace_single_step(struct task *t, enum step_mode mode);
 /* current execs: breakpoints are gone. */
 void ptrace_reset_debug(void);
 

@@ -52,7 +52,8 @@ static bool sets_trap_flag(struct task *t, const struct regs *r)
 	return false;
 }
 
-static void step_on(struct task *t)
+/* Whole blocks may be stepped over only when the flag is the tracer's: a program that traps itself wants each instruction. */
+static bool step_on(struct task *t)
 {
 	struct regs *r = arch_user_regs(&t->arch);
 	bool had = r->flags & FLAG_TF;
@@ -63,6 +64,7 @@ static void step_on(struct task *t)
 		atomic_and(&t->flags, ~(u32)TIF_FORCED_TF);
 	else if (!had)
 		atomic_or(&t->flags, TIF_FORCED_TF);
+	return READ_ONCE(t->flags) & TIF_FORCED_TF;
 }
 
 static void step_off(struct task *t)
@@ -74,7 +76,15 @@ static void step_off(struct task *t)
 		atomic_and(&t->flags, ~(u32)(TIF_SINGLESTEP | TIF_FORCED_TF | (t->trace_calls ? 0 : TIF_SYSCALL_TRACE)));
 }
 
-void ptrace_single_step(struct task *t, bool on) { on ? step_on(t) : step_off(t); }
+void ptrace_single_step(struct task *t, enum step_mode mode)
+{
+	bool block = false;
+	if (mode == STEP_OFF)
+		step_off(t);
+	else
+		block = step_on(t) && mode == STEP_BLOCK;
+	arch_block_step(task_thread(t), block);
+}
 
 /* --- general registers ------------------------------------------------------------------------------------------------------------------- */
 

@@ -290,7 +290,7 @@ static void handle_signal(struct ksignal *k, struct regs *regs)
 		restart_for_handler(regs, k->action.flags);
 	/* The frame shows the program's own flags; the tracer goes on stepping from the handler's first instruction. */
 	if (unlikely(stepping))
-		ptrace_single_step(t, false);
+		ptrace_single_step(t, STEP_OFF);
 	if (!rseq_signal(regs) || setup_rt_frame(k, regs)) {
 		/* The handler never ran: SIGSEGV finds the mask as k->sig did. */
 		set_current_blocked(k->before);

@@ -253,6 +253,53 @@ static void step_over_a_watched_call(void)
 	finish(p);
 }
 
+/*
+ * From branch to branch, on a CPU that can (BTF in DEBUGCTL); one that does not, as QEMU's emulated ones, goes by instructions. Either way each stop is a
+ * step's, in the loop, and its end is reached.
+ */
+static void loops(void)
+{
+	__asm__ volatile("int3\n\tmov $3, %%ecx\n1:\tnop\n\tnop\n\tdec %%ecx\n\tjnz 1b\n\tnop\n\tint3" ::: "rcx", "memory");
+	_exit(3);
+}
+#define LOOP_TOP 5UL /* bytes from behind the first int3 */
+#define LOOP_END 12UL
+static void steps_by_blocks(void)
+{
+	pid_t p = traced(loops);
+	cont(p);
+	CHECK(stop_of(p) == SIGTRAP);
+	unsigned long ip = peek_user(p, REG(rip)), at = 0;
+	int stops = 0, tops = 0;
+	CHECK_ERR(pt(PTRACE_SINGLEBLOCK, p, 0, 65), EIO);
+	for (; at < LOOP_END + 1 && stops < 40; stops++) {
+		CHECK(pt(PTRACE_SINGLEBLOCK, p, 0, 0) == 0 && stop_of(p) == SIGTRAP);
+		at = peek_user(p, REG(rip)) - ip;
+		siginfo_t si = siginfo_of(p);
+		tops += at == LOOP_TOP;
+		CHECK(at <= LOOP_END + 1);
+		CHECK(si.si_signo == SIGTRAP && (si.si_code == TRAP_TRACE || (at == LOOP_END + 1 && si.si_code == SI_KERNEL)));
+	}
+	/* Two branches back, at least; each instruction, at most. */
+	CHECK(stops >= 3 && stops <= 16 && tops >= 2 && tops <= 3 && peek_user(p, REG(rcx)) == 0);
+	CHECK(!(peek_user(p, REG(eflags)) & 0x100));
+	finish(p);
+	/* A plain step behind one of a block is one instruction. */
+	p = traced(loops);
+	cont(p);
+	CHECK(stop_of(p) == SIGTRAP);
+	CHECK(pt(PTRACE_SINGLEBLOCK, p, 0, 0) == 0 && stop_of(p) == SIGTRAP);
+	ip = peek_user(p, REG(rip));
+	step(p);
+	CHECK(peek_user(p, REG(rip)) == ip + 1);
+	/* Let go on its way it does not trap any more. */
+	CHECK(pt(PTRACE_SINGLEBLOCK, p, 0, 0) == 0 && stop_of(p) == SIGTRAP);
+	cont(p);
+	CHECK(stop_of(p) == SIGTRAP && siginfo_of(p).si_code == SI_KERNEL);
+	cont(p);
+	CHECK(EXITED(reap(p), 3));
+}
+
 /* --- debug registers ------------------------------------------------------------------------------------------------------------------------ */
 
 static volatile struct {
@@ -417,5 +464,5 @@ static void register_sets_that_are_empty(void)
 
 CASES(CASE(exitkill_may_be_set_and_taken_back), CASE(group_stop_of_an_attached_one), CASE(each_thread_tells_of_a_group_stop),
 	CASE(interrupt_stops_one_thread), CASE(function_called_out_of_a_call), CASE(interrupted_sleeps_go_on), CASE(step_over_rep),
-	CASE(step_over_a_watched_call), CASE(watchpoints_of_each_size), CASE(breakpoint_is_passed_by_continuing), CASE(not_inherited),
-	CASE(rseq_configuration), CASE(seccomp_stops_and_suspension), CASE(register_sets_that_are_empty))
+	CASE(step_over_a_watched_call), CASE(steps_by_blocks), CASE(watchpoints_of_each_size), CASE(breakpoint_is_passed_by_continuing),
+	CASE(not_inherited), CASE(rseq_configuration), CASE(seccomp_stops_and_suspension), CASE(register_sets_that_are_empty))

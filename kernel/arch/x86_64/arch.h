@@ -36,6 +36,9 @@ long arch_prctl_base(int code, u64 addr);
 void arch_trace_syscalls(struct thread *t, bool on);
 /* The CPU's way into system calls is that of its current thread again. */
 void arch_reload_syscall_entry(void);
+/* With the trap flag set t traps when it has branched, not at each instruction: once, then the CPU forgets it. A CPU without BTF in its DEBUGCTL (QEMU's
+ * emulated ones) ignores it. t as above. */
+void arch_block_step(struct thread *t, bool on);
 /* t->debug was changed: takes note of whether anything is enabled in it. t as above. */
 void arch_debug_changed(struct thread *t);
 

@@ -46,6 +46,7 @@
 #define FLAG_VM 0x20000
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_DEBUGCTL 0x1d9
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082

@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 
 #define DR7_FIXED 0x400UL
+#define DEBUGCTL_BTF 2UL
 
 _Static_assert(sizeof(struct arch_thread) == THREAD_FLAGS_OFFSET && offsetof(struct arch_thread, ksp) == THREAD_KSP, "entry.S knows these");
 _Static_assert(offsetof(struct regs, bp) == R_BP && offsetof(struct regs, r10) == R_R10 && offsetof(struct regs, r9) == R_R9 &&
@@ -67,6 +68,12 @@ static void load_debug_regs(const struct debug_regs *d)
 }
 static void clear_dr7(void) { __asm__ __volatile__("movq %0, %%db7" ::"r"(DR7_FIXED)); }
 
+static void load_block_step(bool on)
+{
+	u64 v = rdmsr(MSR_DEBUGCTL) & ~DEBUGCTL_BTF;
+	wrmsr(MSR_DEBUGCTL, on ? v | DEBUGCTL_BTF : v);
+}
+
 /* SYSCALL's target differs for traced threads, so that all others pay nothing. What it is now is the CPU's knowledge: a thread's wish may have changed while
  * it ran. => interrupts off */
 static void load_syscall_entry(const struct arch_thread *n)
@@ -94,6 +101,8 @@ static void switch_special(u32 prev, const struct arch_thread *n)
 		load_debug_regs(n->debug);
 	else if (prev & SPECIAL_DEBUG_REGS)
 		clear_dr7();
+	if ((prev ^ n->special) & SPECIAL_BLOCK_STEP)
+		load_block_step(n->special & SPECIAL_BLOCK_STEP);
 }
 
 static void set_special(struct thread *t, u32 bit, bool on)
@@ -107,6 +116,12 @@ static void set_special(struct thread *t, u32 bit, bool on)
 }
 
 void arch_trace_syscalls(struct thread *t, bool on) { set_special(t, SPECIAL_SYSCALL_TRACE, on); }
+
+void arch_block_step(struct thread *t, bool on)
+{
+	if (on || (READ_ONCE(arch_of(t)->special) & SPECIAL_BLOCK_STEP))
+		set_special(t, SPECIAL_BLOCK_STEP, on);
+}
 
 void arch_debug_changed(struct thread *t)
 {

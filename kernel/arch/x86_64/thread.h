@@ -17,6 +17,7 @@ struct debug_regs {
 /* arch_thread.special: what arch_switch() must see to when such a thread comes and goes. */
 #define SPECIAL_SYSCALL_TRACE 1u /* SYSCALL enters by way of hook_syscall_traced(). Set by other threads too: arch_trace_syscalls() */
 #define SPECIAL_DEBUG_REGS 2u    /* `debug` has an enabled one */
+#define SPECIAL_BLOCK_STEP 4u /* the trap flag traps behind taken branches only, where the CPU can do that */
 
 struct arch_thread {
 	u64 ksp;               /* kernel stack pointer while switched out */

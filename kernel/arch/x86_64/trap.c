@@ -55,6 +55,8 @@ static void exception(u64 nr, struct regs *regs)
 	if (user && nr == TRAP_DB) {
 		err = take_dr6();
 		a->dr6 = err & 0x400f; /* BS, B3-B0 */
+		if (unlikely(a->special & SPECIAL_BLOCK_STEP))
+			atomic_and(&a->special, ~SPECIAL_BLOCK_STEP); /* as the CPU has in its register */
 	}
 	if (user) {
 		a->trap_nr = (u32)nr;
