@@ -1,7 +1,7 @@
 /*
- * Memory that is promised: what processes may still write to, whether it is there or not; Linux calls it committed. Private writable mappings are promised when they are
- * made and again at each fork (VM_ACCOUNT); shared memory when its segment is made, or page by page (enum as_promise). The sum is kept per CPU, so that a
- * fork and an exit cost one addition each; vm.overcommit_memory says what is compared with it. Entry points: commit_charge, commit_add, commit_total.
+ * Memory that is promised: what processes may still write to, whether it is there or not; Linux calls it committed. Private writable mappings are promised
+ * when they are made and again at each fork (VM_ACCOUNT); shared memory when its segment is made, or page by page (as_promise). The sum is kept per CPU, so
+ * that a fork and an exit cost one addition each; vm.overcommit_memory says what is compared with it. Entry points: commit_charge, commit_add, commit_total.
  */
 #ifndef PANDO_MM_COMMIT_H
 #define PANDO_MM_COMMIT_H

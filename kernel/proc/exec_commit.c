@@ -13,6 +13,7 @@
 #include "proc/rseq.h"
 #include "proc/trace_points.h"
 #include "proc/signal.h"
+#include "proc/user_dispatch.h"
 #include "sched/sched.h"
 #include "vfs/file.h"
 
@@ -277,6 +278,7 @@ int exec_commit(struct exec *e)
 	switch_mm(e);
 	delete_posix_timers(t->signal);
 	ptrace_reset_debug();
+	user_dispatch_end(t);
 	rseq_forget(t);
 	t->pf &= ~(PF_FORKNOEXEC | PF_KTHREAD | PF_NO_SETAFFINITY | PF_RANDOMIZE);
 	t->pf |= e->randomize ? PF_RANDOMIZE : 0;

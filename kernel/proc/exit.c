@@ -22,6 +22,7 @@
 #include "proc/signal.h"
 #include "proc/steps.h"
 #include "proc/trace_points.h"
+#include "proc/user_dispatch.h"
 #include "sched/trace_pace.h"
 
 #define TICKS_PER_SEC 100
@@ -428,8 +429,10 @@ void do_exit(long code)
 	if (unlikely(t->ptrace))
 		ptrace_event(PTRACE_EVENT_EXIT, (u64)code);
 	exit_signals(t);
-	if (unlikely(READ_ONCE(t->flags) & TIF_SECCOMP))
+	if (unlikely(READ_ONCE(t->flags) & (TIF_SECCOMP | TIF_DISPATCH))) {
+		user_dispatch_end(t);
 		seccomp_exit(t);
+	}
 	if (group_dead)
 		last_thread_exits(t, code);
 	t->exit_code = (s32)code;

@@ -21,6 +21,7 @@
 #include "proc/ns.h"
 #include "proc/seccomp.h"
 #include "proc/trace_points.h"
+#include "proc/user_dispatch.h"
 
 /* --- what there is ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -386,6 +387,8 @@ long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return current->seccomp_mode;
 	case PR_SET_SECCOMP:
 		return seccomp_prctl(a2, a3);
+	case PR_SET_SYSCALL_USER_DISPATCH:
+		return user_dispatch_prctl(a2, a3, a4, a5);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:

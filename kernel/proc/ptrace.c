@@ -14,6 +14,8 @@
 #include "proc/ns.h"
 #include "proc/seccomp.h"
 #include "proc/signal.h"
+#include "proc/user_dispatch.h"
+#include "uapi/newer.h"
 
 /* --- attach ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -466,6 +468,10 @@ static long examine(struct task *t, long request, u64 addr, u64 data)
 	case PTRACE_SECCOMP_GET_FILTER: return seccomp_ptrace_filter(t, addr, data);
 	case PTRACE_SECCOMP_GET_METADATA: return seccomp_ptrace_metadata(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO: return get_syscall_info(t, addr, data);
+	case PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG:
+		return user_dispatch_ptrace_get(t, addr, data);
+	case PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG:
+		return user_dispatch_ptrace_set(t, addr, data);
 	default: return -EIO;
 	}
 }

@@ -13,6 +13,7 @@
 #include "proc/ns.h"
 #include "proc/seccomp.h"
 #include "proc/signal.h"
+#include "proc/user_dispatch.h"
 
 /* Attachers that wait for JOBCTL_TRAPPING to end; woken rarely enough to share one queue. */
 static struct wait_queue trapping_wait = WAIT_QUEUE_INIT(trapping_wait);
@@ -177,8 +178,8 @@ bool ptrace_syscall_enter(struct regs *regs)
 {
 	u8 mode = READ_ONCE(current->trace_calls);
 	if (!mode) {
-		/* No tracer, or none that asks; who is confined stays on this way in. */
-		if (!(READ_ONCE(current->flags) & TIF_SECCOMP)) {
+		/* No tracer, or none that asks; who is confined or dispatches its calls stays on this way in. */
+		if (!(READ_ONCE(current->flags) & (TIF_SECCOMP | TIF_DISPATCH))) {
 			u64 f = spin_lock_irqsave(&current->sighand->lock);
 			update_syscall_entry(current);
 			spin_unlock_irqrestore(&current->sighand->lock, f);
@@ -192,6 +193,8 @@ bool ptrace_syscall_enter(struct regs *regs)
 void hook_syscall_exit(struct regs *regs)
 {
 	u8 mode = READ_ONCE(current->trace_calls);
+	if (unlikely(READ_ONCE(current->flags) & TIF_DISPATCH) && user_dispatch_took())
+		return;
 	if (mode & TRACE_CALL_EMU)
 		return;
 	if (READ_ONCE(current->flags) & TIF_SINGLESTEP)

@@ -140,7 +140,10 @@ static int check_path(const struct seccomp_filter *f, bool listener)
 
 /* --- threads ----------------------------------------------------------------------------------------------------------------------------- */
 
-void update_syscall_entry(struct task *t) { arch_trace_syscalls(task_thread(t), t->trace_calls || (READ_ONCE(t->flags) & TIF_SECCOMP)); }
+void update_syscall_entry(struct task *t)
+{
+	arch_trace_syscalls(task_thread(t), t->trace_calls || (READ_ONCE(t->flags) & (TIF_SECCOMP | TIF_DISPATCH)));
+}
 
 /* => S */
 static void assign_mode(struct task *t, u32 mode)

@@ -56,7 +56,7 @@ extern u32 seccomp_actions_logged;
 extern const char *const seccomp_action_names[SECCOMP_ACTIONS];
 #define SECCOMP_ACTION_ALLOW_BIT BIT(SECCOMP_ACTIONS - 1)
 
-/* A task that a tracer or a filter watches enters by the slow way; sees to it after either changed. => S of t; t is current, off its CPU, or the caller
+/* A task that a tracer or a filter watches, or that dispatches its calls, enters by the slow way; sees to it after one of these changed. => S of t; t is current, off its CPU, or the caller
  * has its mm's CPUs told (mm_sync_syscall_entry). */
 void update_syscall_entry(struct task *t);
 

@@ -177,6 +177,7 @@ struct task {
 	u32 jobctl;                  /* S: JOBCTL_* */
 	u8 seccomp_mode;             /* S, the task itself reads freely: SECCOMP_MODE_*; with TIF_SECCOMP */
 	struct seccomp_filter *seccomp_filter; /* S, the task itself reads freely: its newest filter (seccomp.h), NULL = none */
+	struct user_dispatch *dispatch; /* o, or its tracer while it is frozen: there with TIF_DISPATCH only (user_dispatch.h) */
 	s32 pdeath_signal;           /* T */
 	u64 parent_exec_id, self_exec_id; /* T */
 	struct completion *vfork_done; /* A */

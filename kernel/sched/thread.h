@@ -28,6 +28,7 @@
 #define TIF_FORCED_TF BIT(10)     /* the trap flag in its registers is the tracer's doing, not its own */
 #define TIF_RSEQ BIT(11)         /* it has registered an rseq area */
 #define TIF_SECCOMP BIT(14)       /* its system calls are judged: proc/seccomp.h */
+#define TIF_DISPATCH BIT(18) /* it answers system calls itself: proc/user_dispatch.h */
 #define TIF_NO_NEW_PRIVS BIT(15)  /* execve gives it no privileges: prctl(PR_SET_NO_NEW_PRIVS). Never cleared */
 #define TIF_RSEQ_ABORT BIT(13)   /* it was interrupted: a sequence it is in must begin anew */
 

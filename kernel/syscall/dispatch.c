@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "proc/ptrace.h"
 #include "proc/seccomp.h"
+#include "proc/user_dispatch.h"
 
 #define TABLE_SIZE SYSCALL_TABLE_SIZE
 
@@ -67,6 +68,9 @@ void hook_syscall(struct regs *regs)
 
 void hook_syscall_traced(struct regs *regs)
 {
+	/* First, for what makes sense to nobody else may be a call to the program. */
+	if (unlikely(READ_ONCE(current->flags) & TIF_DISPATCH) && user_dispatch_takes(regs))
+		return;
 	if (!ptrace_syscall_enter(regs))
 		return;
 	if ((READ_ONCE(current->flags) & TIF_SECCOMP) && !seccomp_syscall_enter(regs))

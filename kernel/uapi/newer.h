@@ -99,6 +99,14 @@ struct procmap_query {
 #define AT_RSEQ_ALIGN 28
 #endif
 
+#ifndef PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG 0x4210
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+struct ptrace_sud_config {
+	unsigned long long mode, selector, offset, len;
+};
+#endif
+
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS 0x40082104u

@@ -90,7 +90,7 @@ static int shares_fs(void)
 	CHECK(EXITED(reap((pid_t)pid), 0));
 	return 0;
 }
-/* Whether root and cwd are shared is settled: nobody more may come to share them. clone.md C17 */
+/* Whether root and cwd are shared is settled: nobody more may come to share them. */
 static void no_new_sharer_of_the_fs(void)
 {
 	hold_interpreter("--show", 0);
