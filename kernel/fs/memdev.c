@@ -8,6 +8,7 @@
 
 #include "fs/devtmpfs.h"
 #include "fs/random.h"
+#include "fs/sysfs.h"
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -360,7 +361,10 @@ void memdev_init(void)
 		{ "null", 3, 0666, &null_ops },	   { "zero", 5, 0666, &zero_ops },	{ "full", 7, 0666, &full_ops },
 		{ "random", 8, 0666, &random_ops }, { "urandom", 9, 0666, &random_ops }, { "kmsg", 11, 0644, &kmsg_ops },
 	};
+	static struct sysfs_device shown[ARRAY_SIZE(devs)];
 	for (u32 i = 0; i < ARRAY_SIZE(devs); i++) {
+		shown[i] = (struct sysfs_device){ .subsystem = "mem", .name = devs[i].name, .rdev = MKDEV(1, devs[i].minor), .mode = devs[i].mode };
+		sysfs_device_add(&shown[i]);
 		int err = register_chrdev(1, devs[i].minor, 1, devs[i].ops);
 		if (!err)
 			err = devtmpfs_create(devs[i].name, S_IFCHR | devs[i].mode, MKDEV(1, devs[i].minor));

@@ -8,6 +8,7 @@
 #include "mm/slab.h"
 #include "proc/cgroup.h"
 #include "sched/timer.h"
+#include "vfs/blkdev.h"
 
 #define NS_PER_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
 
@@ -170,14 +171,11 @@ static int show_devices(struct text *t, const struct proc_node *n)
 {
 	text_puts(t, "Character devices:\n  1 mem\n  4 /dev/vc/0\n  4 tty\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
 				 "128 ptm\n136 pts\n229 hvc\n244 virtio-portsdev\n\nBlock devices:\n");
+	if (blkdev_at(0))
+		text_printf(t, "%3u virtblk\n", MAJOR(blkdev_at(0)->rdev));
 	return 0;
 }
 
-static int show_partitions(struct text *t, const struct proc_node *n)
-{
-	text_puts(t, "major minor  #blocks  name\n\n");
-	return 0;
-}
 static int show_swaps(struct text *t, const struct proc_node *n)
 {
 	text_puts(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -330,8 +328,8 @@ static struct proc_entry const root_dir[] = {
 	PROC_TEXT("version", 0444, show_version),
 	PROC_TEXT("cmdline", 0444, show_cmdline),
 	PROC_TEXT("devices", 0444, show_devices),
-	PROC_TEXT("partitions", 0444, show_partitions),
-	PROC_TEXT("diskstats", 0444, show_nothing),
+	PROC_TEXT("partitions", 0444, proc_show_partitions),
+	PROC_TEXT("diskstats", 0444, proc_show_diskstats),
 	PROC_TEXT("modules", 0444, show_nothing),
 	PROC_TEXT("swaps", 0444, show_swaps),
 	PROC_TEXT("interrupts", 0444, show_interrupts),

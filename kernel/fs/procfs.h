@@ -148,6 +148,9 @@ int proc_show_status(struct text *t, const struct proc_node *n);
 int proc_show_statm(struct text *t, const struct proc_node *n);
 int proc_show_limits(struct text *t, const struct proc_node *n);
 void proc_put_comm(struct text *t, struct task *task, bool escape);
+/* --- sysfs_block.c ------------------------------------------------------------------------------------------------------------------------ */
+int proc_show_partitions(struct text *t, const struct proc_node *n);
+int proc_show_diskstats(struct text *t, const struct proc_node *n);
 /* --- proc_task.c -------------------------------------------------------------------------------------------------------------------------- */
 int proc_show_stack(struct text *t, const struct proc_node *n);
 int proc_show_sched(struct text *t, const struct proc_node *n);

@@ -1,4 +1,4 @@
-/* sysfs: the tree of sysfs.h as a file system. What the kernel itself shows (CPUs, empty top directories) is built by the first mount. */
+/* sysfs: the tree of sysfs.h as a file system. What the kernel itself shows is in sysfs_machine.c and sysfs_device.c. */
 #include "fs/sysfs.h"
 
 #include <linux/magic.h>
@@ -119,7 +119,20 @@ void sysfs_hide(struct sysfs_node *n)
 		WRITE_ONCE(n->hidden, true);
 }
 
-static void sysfs_show_string(struct text *t, void *data) { text_printf(t, "%s\n", (const char *)data); }
+struct sysfs_node *sysfs_link(struct sysfs_node *dir, const char *name, const char *target)
+{
+	size_t len = strlen(target) + 1;
+	char *copy = kmemdup(target, len);
+	struct sysfs_node *n = copy ? add(dir, name, strlen(name), S_IFLNK | 0777) : NULL;
+	if (n)
+		n->data = copy;
+	else
+		kfree(copy);
+	return n;
+}
+
+void sysfs_show_string(struct text *t, void *data) { text_printf(t, "%s\n", (const char *)data); }
+void sysfs_show_number(struct text *t, void *data) { text_printf(t, "%llu\n", (unsigned long long)data); }
 void sysfs_show_dev(struct text *t, void *data) { text_printf(t, "%u:%u\n", MAJOR((u64)data), MINOR((u64)data)); }
 
 /* --- the file system -------------------------------------------------------------------------------------------------------------------- */
@@ -164,6 +177,12 @@ static int readdir(struct file *f, struct dir_context *c)
 	return 0;
 }
 
+static int readlink_(struct inode *i, char *buf, size_t size)
+{
+	const struct sysfs_node *n = i->private;
+	return n->data ? (int)min(str_copy(buf, n->data, size), size - 1) : -ENOENT;
+}
+
 static int file_open_(struct inode *i, struct file *f)
 {
 	struct sysfs_node *n = i->private;
@@ -187,6 +206,7 @@ static void file_release_(struct file *f)
 static const struct inode_ops dir_ops = { .lookup = lookup, .revalidate = revalidate, .setattr = refuse };
 static const struct inode_ops special_ops = { .revalidate = revalidate, .setattr = only_truncate };
 static const struct inode_ops file_ops_ = { .revalidate = revalidate, .setattr = refuse };
+static const struct inode_ops link_ops = { .readlink = readlink_, .revalidate = revalidate, .setattr = refuse };
 static const struct file_ops dir_fops = { .readdir = readdir };
 static const struct file_ops file_fops = { .open = file_open_, .read = file_read_, .release = file_release_ };
 
@@ -203,6 +223,8 @@ static int make_inode(struct super *sb, struct sysfs_node *n, struct inode **out
 		i->ops = &dir_ops;
 		i->fops = &dir_fops;
 		i->nlink = 2;
+	} else if (S_ISLNK(n->mode)) {
+		i->ops = &link_ops;
 	} else if (smp_load_acquire(&n->fops)) {
 		i->ops = &special_ops;
 		i->fops = n->fops;
@@ -215,46 +237,7 @@ static int make_inode(struct super *sb, struct sysfs_node *n, struct inode **out
 	return 0;
 }
 
-/* --- what the kernel itself shows ------------------------------------------------------------------------------------------------------- */
-static void show_cpus(struct text *t, void *data)
-{
-	if (nr_cpus > 1)
-		text_printf(t, "0-%u\n", nr_cpus - 1);
-	else
-		text_puts(t, "0\n");
-}
-static void show_one(struct text *t, void *data) { text_puts(t, "1\n"); }
-static void show_number(struct text *t, void *data) { text_printf(t, "%llu\n", (unsigned long long)data); }
-
-static void build_cpus(void)
-{
-	static const char *const lists[] = { "online", "possible", "present" };
-	struct sysfs_node *cpus = sysfs_dir("devices/system/cpu");
-	char path[64];
-
-	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
-		sysfs_file(cpus, lists[i], show_cpus, NULL);
-	sysfs_file(cpus, "offline", sysfs_show_string, (void *)"");
-	sysfs_file(cpus, "kernel_max", show_number, (void *)(u64)(NR_CPUS - 1));
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
-		format_str(path, sizeof(path), "devices/system/cpu/cpu%u", cpu);
-		if (cpu)
-			sysfs_file(sysfs_dir(path), "online", show_one, NULL);
-		format_str(path, sizeof(path), "devices/system/cpu/cpu%u/topology", cpu);
-		struct sysfs_node *topology = sysfs_dir(path);
-		sysfs_file(topology, "core_id", show_number, (void *)(u64)cpu);
-		sysfs_file(topology, "physical_package_id", show_number, (void *)0);
-	}
-}
-
-static void build_tree(void)
-{
-	static const char *const empty[] = { "block", "bus", "class/tty", "dev/char", "dev/block", "firmware", "fs/cgroup", "kernel/mm", "module", "power" };
-	for (u32 i = 0; i < ARRAY_SIZE(empty); i++)
-		sysfs_dir(empty[i]);
-	build_cpus();
-}
-
+/* --- mounting ---------------------------------------------------------------------------------------------------------------------------- */
 static struct super *the_super; /* super_lock; kept for good */
 static DEFINE_MUTEX(super_lock, RANK_TRUNCATE);
 static struct fs_type sysfs_type;
@@ -283,7 +266,7 @@ static int make_super(void)
 {
 	int r = sysfs_subtree(&sysfs_type, &root_node, SYSFS_MAGIC, &the_super);
 	if (!r)
-		build_tree();
+		sysfs_build();
 	return r;
 }
 

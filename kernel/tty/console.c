@@ -171,12 +171,15 @@ static void node(const char *name, u32 mode, u64 rdev)
 		pr_warn("tty: no /dev/%s (%d)\n", name, r);
 }
 
-/* /sys/class/tty/NAME/dev. */
-static void sysfs_add(const char *name, u64 rdev)
+/* What sysfs shows. => boot */
+static void sysfs_add(const char *name, u64 rdev, u32 mode)
 {
-	char path[32];
-	format_str(path, sizeof(path), "class/tty/%s", name);
-	sysfs_file(sysfs_dir(path), "dev", sysfs_show_dev, (void *)rdev);
+	static struct sysfs_device shown[8];
+	static u32 n;
+	if (n == ARRAY_SIZE(shown))
+		return;
+	shown[n] = (struct sysfs_device){ .subsystem = "tty", .name = name, .rdev = rdev, .mode = mode };
+	sysfs_device_add(&shown[n++]);
 }
 
 int tty_register_hvc(const struct tty_ops *ops, void *driver, struct tty **out)
@@ -192,7 +195,7 @@ int tty_register_hvc(const struct tty_ops *ops, void *driver, struct tty **out)
 	WRITE_ONCE(hvc, tty);
 	register_chrdev(229, 0, 1, &hvc_fops);
 	node("hvc0", S_IFCHR | 0600, MKDEV(229, 0));
-	sysfs_add("hvc0", MKDEV(229, 0));
+	sysfs_add("hvc0", MKDEV(229, 0), 0);
 	*out = tty;
 	return 0;
 }
@@ -209,7 +212,10 @@ void tty_init(void)
 	node("console", S_IFCHR | 0600, MKDEV(5, 1));
 	node("ptmx", S_IFCHR | 0666, MKDEV(5, 2));
 	node("ttyS0", S_IFCHR | 0660, MKDEV(4, 64));
-	sysfs_add("ttyS0", MKDEV(4, 64));
+	sysfs_add("tty", MKDEV(5, 0), 0666);
+	sysfs_add("console", MKDEV(5, 1), 0);
+	sysfs_add("ptmx", MKDEV(5, 2), 0666);
+	sysfs_add("ttyS0", MKDEV(4, 64), 0);
 	if (kthread_run(ttyd, NULL, "ttyd"))
 		panic("tty: no ttyd");
 	arch_serial_on_input(serial_input);

@@ -3,6 +3,7 @@
 
 #include <linux/fs.h>
 
+#include "sched/timer.h"
 #include "vfs/internal.h"
 
 static LIST_HEAD(devices); /* boot only */
@@ -14,7 +15,13 @@ static int cache_fill(struct address_space *as, struct page *page, u64 index)
 	u64 pos = index << PAGE_SHIFT;
 	if (pos >= b->size)
 		return -EIO;
-	return b->read(b, pos, page_virt(page), (u32)min((u64)PAGE_SIZE, b->size - pos) & ~511u);
+	u32 n = (u32)min((u64)PAGE_SIZE, b->size - pos) & ~511u;
+	u64 start = clock_mono();
+	int err = b->read(b, pos, page_virt(page), n);
+	atomic64_add(&b->reads, 1);
+	atomic64_add(&b->sectors, n >> 9);
+	atomic64_add(&b->busy_ns, (s64)(clock_mono() - start));
+	return err;
 }
 
 static const struct address_space_ops cache_ops = { .fill = cache_fill };
@@ -24,6 +31,15 @@ void blkdev_register(struct blkdev *b)
 	as_init(&b->cache, &cache_ops, b);
 	b->cache.size = b->size;
 	list_add_tail(&b->node, &devices);
+}
+
+struct blkdev *blkdev_at(u32 nr)
+{
+	struct blkdev *b;
+	list_for_each (b, &devices, node)
+		if (!nr--)
+			return b;
+	return NULL;
 }
 
 static struct blkdev *blkdev_find(u64 rdev)

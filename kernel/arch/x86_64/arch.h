@@ -107,6 +107,11 @@ u32 arch_hwcap(void);
 u32 arch_hwcap2(void);
 /* Fills /proc/cpuinfo for one CPU as Linux does; returns the length as format_str. */
 int arch_cpuinfo(u32 cpu, char *buf, size_t size);
+/* The index-th cache of a CPU as its maker tells it. type: 1 data, 2 instructions, 3 both; shared_by: so many CPUs. false: there is none. */
+struct arch_cache {
+	u32 level, type, line, partitions, ways, sets, shared_by;
+};
+bool arch_cache(u32 index, struct arch_cache *out);
 /* Where t, which does not run, fell asleep: the code behind what schedules; 0 = unknown. A guess when t wakes up meanwhile; never a fault. => t's record is kept */
 u64 arch_sleep_site(struct thread *t);
 /* The addresses of up to n calls that t, current or not running, is in, without the scheduler's, innermost first; how many. As careful as arch_sleep_site(). */

@@ -111,3 +111,43 @@ int arch_cpuinfo(u32 cpu, char *buf, size_t size)
 	put(&o, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n", sizes & 0xff, sizes >> 8 & 0xff);
 	return (int)o.len;
 }
+
+/* Leaves 0x80000005 and 6 of AMD's older CPUs: L1 data, L1 instructions, L2, L3. */
+static bool old_amd_cache(u32 index, struct arch_cache *out)
+{
+	static const u8 ways[16] = { 0, 1, 2, 3, 4, 6, 8, 0, 16, 0, 32, 48, 64, 96, 128, 0 };
+	if (index > 3 || cpuid(0, 0).b != 0x68747541 || cpuid(0x80000000, 0).a < 0x80000006)
+		return false;
+	struct cpuid l1 = cpuid(0x80000005, 0), l2 = cpuid(0x80000006, 0);
+	u32 word = index == 0 ? l1.c : index == 1 ? l1.d : index == 2 ? l2.c : l2.d, bytes;
+	*out = (struct arch_cache){ .level = index < 2 ? 1 : index, .type = index < 2 ? index + 1 : 3, .partitions = 1, .line = word & 0xff };
+	out->shared_by = index == 3 ? nr_cpus : 1;
+	if (index < 2) {
+		out->ways = word >> 16 & 0xff;
+		bytes = (word >> 24) << 10;
+	} else {
+		out->ways = ways[word >> 12 & 15];
+		bytes = index == 2 ? (word >> 16) << 10 : (word >> 18) << 19;
+	}
+	if (!bytes || !out->line || !out->ways)
+		return false;
+	out->sets = bytes / out->line / out->ways;
+	return true;
+}
+
+/* Leaf 4 of Intel's CPUs, 0x8000001d of AMD's: the same fields. */
+bool arch_cache(u32 index, struct arch_cache *out)
+{
+	u32 leaf = cpuid(0x80000000, 0).a >= 0x8000001d && cpuid(0x80000001, 0).c >> 22 & 1 ? 0x8000001d : cpuid(0, 0).a >= 4 ? 4 : 0;
+	struct cpuid c = leaf ? cpuid(leaf, index) : (struct cpuid){ 0 };
+	if (!(c.a & 31))
+		return old_amd_cache(index, out);
+	*out = (struct arch_cache){ .type = c.a & 31,
+		.level = c.a >> 5 & 7,
+		.shared_by = (c.a >> 14 & 0xfff) + 1,
+		.line = (c.b & 0xfff) + 1,
+		.partitions = (c.b >> 12 & 0x3ff) + 1,
+		.ways = (c.b >> 22) + 1,
+		.sets = c.c + 1 };
+	return true;
+}

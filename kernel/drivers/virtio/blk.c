@@ -8,6 +8,7 @@
 
 #include "drivers/virtio/virtio.h"
 #include "fs/devtmpfs.h"
+#include "fs/sysfs.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -113,6 +114,7 @@ int virtio_blk_probe(struct virtio_dev *dev)
 	dev->irq_fn = blk_irq;
 	virtio_run(dev);
 	blkdev_register(&d->dev);
+	sysfs_block_add(&d->dev);
 	err = devtmpfs_create(d->name, S_IFBLK | 0600, d->dev.rdev);
 	if (err)
 		pr_warn("%s: no node: error %d\n", d->name, err);
