@@ -243,13 +243,20 @@ static struct tmpfs_entry *entry_of(struct inode *dir, const char *name)
 	return entry_find(dir->private, name, (u32)strlen(name), &key);
 }
 
+/* What a new inode has from the directory it is made in. */
+static void init_from_parent(struct inode *i, const struct inode *dir)
+{
+	inode_init_owner(i, dir);
+	i->attr_flags = dir->attr_flags & (FS_NODUMP_FL | FS_NOATIME_FL);
+}
+
 int tmpfs_add(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, const char *target, struct inode **out)
 {
 	struct inode *i;
 	int err = tmpfs_make_inode(dir->sb, mode, rdev, target, &i);
 	if (err)
 		return err;
-	inode_init_owner(i, dir);
+	init_from_parent(i, dir);
 	err = entry_add(dir, name, len, i);
 	if (err) {
 		inode_put(i);
@@ -325,7 +332,7 @@ static int tmpfs_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 {
 	int err = tmpfs_nameless(dir->sb, mode, out);
 	if (!err)
-		inode_init_owner(*out, dir);
+		init_from_parent(*out, dir);
 	return err;
 }
 

@@ -189,7 +189,7 @@ int tmpfs_super(const struct fs_type *t, const struct tmpfs_limits *l, struct su
 		return -ENOMEM;
 	}
 	sb->private = s;
-	sb->has_btime = sb->has_acls = true;
+	sb->has_btime = sb->has_acls = sb->has_attr_flags = true;
 	s->limits = *l;
 	err = tmpfs_make_inode(sb, S_IFDIR | l->mode, 0, NULL, &s->root);
 	if (!err) {

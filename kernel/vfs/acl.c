@@ -78,7 +78,7 @@ int acl_set(const struct path *p, const char *name, const void *value, size_t si
 		may = supported(i);
 	if (!may && !access && !S_ISDIR(i->mode))
 		return empty ? 0 : -EACCES;
-	if (!may && !inode_owner_or_capable(i))
+	if (!may && (inode_is_fixed(i) || !inode_owner_or_capable(i)))
 		may = -EPERM;
 	if (may || err || empty)
 		return may ? may : err;

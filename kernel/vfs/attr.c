@@ -79,7 +79,7 @@ static int chmod_path(const struct path *p, u32 mode)
 	if (S_ISLNK(i->mode))
 		return -EOPNOTSUPP;
 	mutex_lock(&i->lock);
-	if (!inode_owner_or_capable(i)) {
+	if (inode_is_fixed(i) || !inode_owner_or_capable(i)) {
 		err = -EPERM;
 	} else {
 		struct inode_attr a = { .valid = ATTR_MODE, .mode = mode & S_IALLUGO };
@@ -150,7 +150,7 @@ static int chown_path(const struct path *p, u32 as_uid, u32 as_gid)
 	/* A file system that a user namespace owns holds no ids from outside it. */
 	if ((uid != NO_ID && uid_in(i->sb->user_ns, uid) == NO_ID) || (gid != NO_ID && gid_in(i->sb->user_ns, gid) == NO_ID))
 		err = -EOVERFLOW;
-	else if (!may_chown(i, uid, gid))
+	else if ((a.valid && inode_is_fixed(i)) || !may_chown(i, uid, gid))
 		err = -EPERM;
 	if (!err && !S_ISDIR(i->mode) && (i->mode & (S_ISUID | S_ISGID))) {
 		/* Set-id bits do not outlive a change of owner; a set-group-ID bit without group execution means something else and stays for its group. */
@@ -224,7 +224,9 @@ static int set_times(const struct path *p, const struct two_times *tt)
 		*field[k] = tt->both_now || t->tv_nsec == UTIME_NOW ? now : t->tv_sec < 0 ? 0 : timespec_to_ns(t);
 	}
 	mutex_lock(&i->lock);
-	if (!inode_owner_or_capable(i))
+	if (tt->both_now ? inode_is_immutable(i) : inode_is_fixed(i))
+		err = -EPERM;
+	else if (!inode_owner_or_capable(i))
 		err = tt->both_now ? inode_permission(i, MAY_WRITE) : -EPERM;
 	if (!err)
 		err = inode_setattr(i, &a);
@@ -343,6 +345,8 @@ long sys_truncate(u64 uname, u64 len)
 		err = mount_want_write(p.mnt);
 	if (!err)
 		err = inode_permission(i, MAY_WRITE);
+	if (!err && inode_is_append_only(i))
+		err = -EPERM;
 	if (!err)
 		err = inode_get_write(i);
 	if (!err) {
@@ -367,6 +371,8 @@ long sys_ftruncate(u64 fd, u64 len)
 		return err;
 	if (!S_ISREG(r.file->inode->mode) || !file_writable(r.file))
 		err = -EINVAL;
+	else if (inode_is_append_only(r.file->inode))
+		err = -EPERM;
 	else
 		err = inode_truncate(r.file->inode, len);
 	if (!err)
@@ -385,6 +391,8 @@ static long fallocate_file(struct file *f, u32 mode, s64 off, s64 len)
 		return -EOPNOTSUPP;
 	if (!file_writable(f))
 		return -EBADF;
+	if (inode_is_immutable(f->inode) || ((mode & ~(u32)FALLOC_FL_KEEP_SIZE) && inode_is_append_only(f->inode)))
+		return -EPERM;
 	u32 type = f->inode->mode & S_IFMT;
 	if (type == S_IFIFO)
 		return -ESPIPE;

@@ -118,6 +118,8 @@ static int check_copy_range(struct file *in, struct file *out, u64 ipos, u64 opo
 		return -EBADF;
 	if (in->inode->sb != out->inode->sb)
 		return -EXDEV;
+	if (inode_is_immutable(out->inode))
+		return -EPERM;
 	if ((s64)ipos < 0 || (s64)opos < 0 || ipos + len < ipos || (s64)(opos + len) < 0)
 		return -EOVERFLOW;
 	if (in->inode == out->inode && ipos < opos + len && opos < ipos + len)

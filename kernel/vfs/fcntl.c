@@ -24,6 +24,8 @@
 
 static long set_flags(struct file *f, int fd, u32 arg)
 {
+	if (((arg ^ READ_ONCE(f->flags)) & O_APPEND) && inode_is_append_only(f->inode))
+		return -EPERM;
 	if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if (((arg ^ READ_ONCE(f->flags)) & O_ASYNC_FLAG) && f->ops->async) {
@@ -213,6 +215,12 @@ long sys_ioctl(u64 fd, u64 cmd, u64 arg)
 		ret = i->sb->magic ? put_user(size, arg) : -EINVAL;
 		break;
 	}
+	case FS_IOC_GETFLAGS:
+	case FS_IOC_SETFLAGS:
+	case FS_IOC_FSGETXATTR:
+	case FS_IOC_FSSETXATTR:
+		ret = fileattr_ioctl(f, (u32)cmd, arg);
+		break;
 	case FS_IOC_FIEMAP:
 	case FICLONERANGE:
 		/* What the file systems here cannot do. */

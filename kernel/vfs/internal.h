@@ -3,6 +3,7 @@
 #define PANDO_VFS_INTERNAL_H
 
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
 
@@ -42,6 +43,10 @@ bool inode_owner_or_capable(const struct inode *i);
 int may_delete(struct inode *dir, struct inode *victim, bool isdir);
 /* May current add a name to dir? => dir's lock */
 int may_create(struct inode *dir);
+/* Append-only or immutable: it keeps its name, its mode, its owner and its attributes. */
+static inline bool inode_is_fixed(const struct inode *i) { return unlikely(READ_ONCE(i->attr_flags) & (FS_APPEND_FL | FS_IMMUTABLE_FL)); }
+static inline bool inode_is_append_only(const struct inode *i) { return unlikely(READ_ONCE(i->attr_flags) & FS_APPEND_FL); }
+static inline bool inode_is_immutable(const struct inode *i) { return unlikely(READ_ONCE(i->attr_flags) & FS_IMMUTABLE_FL); }
 /* The part of the mode that is Linux's: type and permission bits. */
 #define S_IALLUGO 07777u
 #define S_IRWXUGO 0777u
@@ -123,6 +128,10 @@ void walk_init(void);
 void path_follow_mounts(struct path *p);
 /* path_lookup with other credentials (access(2)). */
 int path_lookup_cred(int dirfd, const char *name, u32 flags, const struct cred *c, struct path *out);
+
+/* --- flags: fileattr.c --- */
+/* FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR. 0, -ENOTTY (the file has none), -EFAULT, -EROFS, -EPERM, -EINVAL, -EOPNOTSUPP */
+long fileattr_ioctl(struct file *f, u32 cmd, uaddr_t arg);
 
 /* --- attributes: attr.c ------------------------------------------------------------------------------------------------------------------- */
 /* Applies checked attributes; ctime is added. => inode lock */

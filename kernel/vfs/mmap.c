@@ -26,6 +26,8 @@ static int check_file_map(struct file *f, struct map_request *r)
 			return -EOPNOTSUPP;
 		if ((r->prot & PROT_WRITE) && !file_writable(f))
 			return -EACCES;
+		if (inode_is_append_only(f->inode) && file_writable(f))
+			return -EACCES;
 		if (!file_writable(f))
 			r->max_flags_drop |= VM_MAYWRITE;
 		break;

@@ -205,7 +205,7 @@ static int link_path(const struct path *old, int dirfd, const char *name)
 	struct inode *dir = n.parent.dentry->inode;
 	if (n.parent.mnt != old->mnt)
 		err = -EXDEV;
-	else if (S_ISDIR(i->mode) || !dir->ops->link)
+	else if (inode_is_fixed(i) || S_ISDIR(i->mode) || !dir->ops->link)
 		err = -EPERM;
 	if (!err) {
 		mutex_lock_nested(&i->lock); /* a directory before what it holds */

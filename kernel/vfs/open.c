@@ -97,6 +97,8 @@ static int may_open(const struct path *p, const struct open_request *r, bool cre
 	int err = acc ? inode_permission(i, acc) : 0;
 	if (!err && (acc & MAY_WRITE) && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
 		err = mount_want_write(p->mnt);
+	if (!err && inode_is_append_only(i) && (((r->flags & O_ACCMODE) != O_RDONLY && !(r->flags & O_APPEND)) || (r->flags & O_TRUNC)))
+		err = -EPERM;
 	if (!err && (r->flags & O_NOATIME) && !inode_owner_or_capable(i))
 		err = -EPERM;
 	return err;

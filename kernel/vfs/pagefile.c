@@ -17,7 +17,7 @@
 void touch_atime(struct mount *m, struct inode *i)
 {
 	u32 flags = m ? mount_flags(m) : 0;
-	if ((flags & (MS_NOATIME | MS_RDONLY)) || ((flags & MS_NODIRATIME) && S_ISDIR(i->mode)))
+	if ((flags & (MS_NOATIME | MS_RDONLY)) || unlikely(i->attr_flags & FS_NOATIME_FL) || ((flags & MS_NODIRATIME) && S_ISDIR(i->mode)))
 		return;
 	u64 now = clock_real();
 	/* relatime: only when it tells something new, or once a day. */

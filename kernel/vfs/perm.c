@@ -57,6 +57,8 @@ int inode_permission_cred(struct inode *i, int mask, const struct cred *c)
 {
 	if (unlikely(mask & MAY_WRITE) && (i->sb->flags & MS_RDONLY) && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return -EROFS;
+	if (unlikely(mask & MAY_WRITE) && inode_is_immutable(i))
+		return -EPERM;
 	int err = i->ops && unlikely(i->ops->permission) ? i->ops->permission(i, mask) : 0;
 	return err ? min(err, 0) : mode_permission(i, mask & 7, c);
 }
@@ -84,6 +86,8 @@ int may_delete(struct inode *dir, struct inode *victim, bool isdir)
 	int err = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
+	if (inode_is_append_only(dir) || inode_is_fixed(victim))
+		return -EPERM;
 	u32 fsuid = current_cred()->fsuid;
 	if ((dir->mode & S_ISVTX) && fsuid != victim->uid && fsuid != dir->uid && !capable_over(victim, CAP_FOWNER))
 		return -EPERM;

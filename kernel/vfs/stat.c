@@ -124,6 +124,11 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	x.stx_attributes_mask = STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX;
 	if (p->dentry == p->mnt->root)
 		x.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+	if (i->sb->has_attr_flags) {
+		/* The bits of these are those of the flags. */
+		x.stx_attributes_mask |= STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
+		x.stx_attributes |= i->attr_flags & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP);
+	}
 	return copy_to_user(ubuf, &x, sizeof(x));
 }
 

@@ -105,6 +105,7 @@ struct inode {
 	u8 write_hint; /* F_SET_RW_HINT's, which says nothing to a file system in memory; lock-free */
 	bool has_caps;            /* lock to write: there may be a security.capability */
 	bool shared_write;        /* lock to clear: mapped shared and writable at some time since data.mapped was last 0 */
+	u8 attr_flags; /* lock to write: FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL, as chattr sets them (fileattr.c) */
 	u32 seals;                /* lock: F_SEAL_*; F_SEAL_SEAL alone where sealing is not allowed */
 	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
 };
@@ -182,6 +183,7 @@ struct super {
 	bool fixed_names;         /* constant: a name that is not there is no place for a new one: ENOENT, even to who would create it (procfs) */
 	bool has_btime; /* constant: inodes know when they were made */
 	bool has_acls; /* constant: system.posix_acl_* mean something */
+	bool has_attr_flags; /* constant: files and directories have attr_flags */
 	bool nameless;            /* constant: its files show their own dentry's name, not a path (pipes, namespaces) */
 };
 /* For fs_type->mount. A superblock with refs 1, its own st_dev, next_ino 1, owned by current's user namespace. 0 or -ENOMEM. */

@@ -45,6 +45,8 @@ static int may_xattr(const struct path *p, const char *name, int mask)
 	int err = write ? mount_want_write(p->mnt) : 0;
 	if (err)
 		return err;
+	if (write && inode_is_fixed(i))
+		return -EPERM;
 	if (str_starts(name, XATTR_SECURITY_PREFIX)) {
 		if (!write)
 			return 0;
