@@ -249,6 +249,8 @@ static int seen_add(struct erofs_mount *m, u64 nid, struct inode *inode)
 static int add_xattr(void *arg, const char *name, const void *value, u32 size)
 {
 	struct tmpfs_inode *info;
+	if (acl_is_name(name))
+		return acl_load(arg, name, value, size);
 	int err = tmpfs_info(arg, &info);
 	return err ? err : tmpfs_xattr_set(&info->xattrs, name, value, size, 0);
 }

@@ -244,10 +244,11 @@ static struct tmpfs_entry *entry_of(struct inode *dir, const char *name)
 }
 
 /* What a new inode has from the directory it is made in. */
-static void init_from_parent(struct inode *i, const struct inode *dir)
+static int init_from_parent(struct inode *i, const struct inode *dir)
 {
 	inode_init_owner(i, dir);
 	i->attr_flags = dir->attr_flags & (FS_NODUMP_FL | FS_NOATIME_FL);
+	return acl_inherit(i, dir);
 }
 
 int tmpfs_add(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, const char *target, struct inode **out)
@@ -256,8 +257,9 @@ int tmpfs_add(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, 
 	int err = tmpfs_make_inode(dir->sb, mode, rdev, target, &i);
 	if (err)
 		return err;
-	init_from_parent(i, dir);
-	err = entry_add(dir, name, len, i);
+	err = init_from_parent(i, dir);
+	if (!err)
+		err = entry_add(dir, name, len, i);
 	if (err) {
 		inode_put(i);
 		return err;
@@ -331,8 +333,11 @@ static int tmpfs_symlink(struct inode *dir, const char *name, const char *target
 static int tmpfs_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 {
 	int err = tmpfs_nameless(dir->sb, mode, out);
-	if (!err)
-		init_from_parent(*out, dir);
+	if (err)
+		return err;
+	err = init_from_parent(*out, dir);
+	if (err)
+		inode_put(*out);
 	return err;
 }
 

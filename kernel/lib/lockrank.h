@@ -33,6 +33,7 @@ enum lock_rank {
 	RANK_PID, /* numbers in use, and the inits of pid namespaces */
 	RANK_DCACHE, /* dcache_lock: the dentry tree, and the reference counts that reach 0 */
 	RANK_INODE_LIST,
+	RANK_ACL, /* the access lists of all inodes */
 	RANK_TTY_CTRL, /* tty->ctrl: session, foreground group */
 	RANK_MAPPING, /* address_space->lock: page tree */
 	RANK_PT, /* mm->pt_lock: page tables of one mm */

@@ -17,6 +17,8 @@ void inode_take_attr(struct inode *i, const struct inode_attr *a)
 {
 	if (a->valid & ATTR_MODE)
 		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | (a->mode & S_IALLUGO));
+	if ((a->valid & ATTR_MODE) && unlikely(i->acl != NULL))
+		acl_chmod(i);
 	if (a->valid & ATTR_UID)
 		i->uid = a->uid;
 	if (a->valid & ATTR_GID)

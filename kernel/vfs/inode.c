@@ -70,6 +70,8 @@ void inode_put(struct inode *i)
 		i->sb->ops->evict(i);
 	if (S_ISREG(i->mode))
 		as_destroy(&i->data);
+	if (unlikely(i->acl || i->default_acl))
+		acl_free(i);
 	atomic64_add(&nr_inodes, -1);
 	kmem_cache_free(inode_cache, i);
 }

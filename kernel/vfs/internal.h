@@ -200,11 +200,18 @@ long lease_set(struct file *f, int fd, int type);
 void leases_remove_file(struct file *f);
 
 /* --- acl.c: system.posix_acl_* ------------------------------------------------------------------------------------------------------------ */
-bool acl_is_name(const char *name);
-/* -ENODATA or -EOPNOTSUPP. */
-int acl_get(const struct inode *i);
-/* size 0: removes it. 0 or -errno. => inode lock */
+/* As the getxattr and listxattr ops. => inode lock */
+int acl_get(struct inode *i, const char *name, void *buf, size_t size);
+int acl_list(const struct inode *i, char *buf, size_t size);
+/* For current. size 0: removes it. 0 or -errno. => inode lock */
 int acl_set(const struct path *p, const char *name, const void *value, size_t size);
+/* May c, not the owner, do `want` (MAY_*)? 0, -EACCES, -EAGAIN (there is no list). Never sleeps. */
+int acl_permission(const struct inode *i, u32 want, const struct cred *c);
+/* The mode has changed, and the list with it. => inode lock */
+void acl_chmod(struct inode *i);
+/* What current's umask takes from the mode of what it makes in dir. */
+u32 acl_umask(const struct inode *dir);
+void acl_free(struct inode *i);
 
 /* --- dnotify.c ---------------------------------------------------------------------------------------------------------------------------- */
 /* F_NOTIFY: 0, -EINVAL, -ENOTDIR, -ENOMEM. */

@@ -75,18 +75,22 @@ static void names_end(struct new_name *n)
 	path_put(&n->parent);
 }
 
-static int make_node(int dirfd, const char *name, u32 mode, u64 rdev, const char *target)
+/* What of the mode is current's to give in this directory. masked: its umask counts. */
+static u32 allowed_mode(const struct new_name *n, u32 mode, bool masked) { return masked ? mode & ~acl_umask(n->parent.dentry->inode) : mode; }
+
+static int make_node(int dirfd, const char *name, u32 mode, u64 rdev, const char *target, bool masked)
 {
 	struct new_name n;
 	int err = names_begin(&n, dirfd, name, S_ISDIR(mode));
 	if (err)
 		return err;
+	mode = allowed_mode(&n, mode, masked);
 	err = names_make(n.parent.dentry, n.dentry, mode, rdev, target);
 	names_end(&n);
 	return err;
 }
 
-int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev)
+static int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev, bool masked)
 {
 	switch (mode & S_IFMT) {
 	case 0:
@@ -113,14 +117,15 @@ int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev)
 	if (device && !(S_ISCHR(mode) && rdev == 0) && !capable(CAP_MKNOD))
 		err = -EPERM;
 	else
-		err = names_make(n.parent.dentry, n.dentry, mode, device ? rdev : 0, NULL);
+		err = names_make(n.parent.dentry, n.dentry, allowed_mode(&n, mode, masked), device ? rdev : 0, NULL);
 	names_end(&n);
 	return err;
 }
 
 /* --- kernel callers ------------------------------------------------------------------------------------------------------------------------ */
 
-int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL); }
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev) { return do_mknod(dirfd, name, mode, rdev, false); }
+int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, false); }
 
 /* --- names right below a directory -------------------------------------------------------------------------------------------------------- */
 
@@ -156,7 +161,7 @@ long sys_mknodat(u64 dirfd, u64 uname, u64 mode, u64 dev)
 	if (err)
 		return err;
 	u32 m = (u32)mode & 0xffff;
-	err = vfs_mknod((int)dirfd, name, (m & S_IFMT) | (m & S_IALLUGO & ~current_umask()), (u32)dev);
+	err = do_mknod((int)dirfd, name, m, (u32)dev, true);
 	path_name_put(name);
 	return err;
 }
@@ -169,7 +174,7 @@ long sys_mkdirat(u64 dirfd, u64 uname, u64 mode)
 	int err = path_name_get(uname, &name);
 	if (err)
 		return err;
-	err = vfs_mkdir((int)dirfd, name, (u32)mode & ~current_umask());
+	err = make_node((int)dirfd, name, S_IFDIR | ((u32)mode & 01777), 0, NULL, true);
 	path_name_put(name);
 	return err;
 }
@@ -184,7 +189,7 @@ long sys_symlinkat(u64 utarget, u64 dirfd, u64 uname)
 		return err;
 	err = *target ? path_name_get(uname, &name) : -ENOENT;
 	if (!err) {
-		err = make_node((int)dirfd, name, S_IFLNK | 0777, 0, target);
+		err = make_node((int)dirfd, name, S_IFLNK | 0777, 0, target, false);
 		path_name_put(name);
 	}
 	path_name_put(target);

@@ -151,7 +151,7 @@ static int find_or_create(struct walk *w, const struct path *parent, const struc
 		if (!err)
 			err = may_create(dir);
 		if (!err)
-			err = names_make(parent->dentry, *d, S_IFREG | (r->mode & ~current_umask()), 0, NULL);
+			err = names_make(parent->dentry, *d, S_IFREG | (r->mode & ~acl_umask(dir)), 0, NULL);
 		*created = !err;
 		if (err)
 			dentry_put(*d);
@@ -229,8 +229,10 @@ static int open_tmpfile(struct file *f, int dirfd, const char *name, const struc
 	err = mount_want_write(dir.mnt);
 	if (!err)
 		err = inode_permission(di, MAY_WRITE | MAY_EXEC);
+	mutex_lock(&di->lock);
 	if (!err)
-		err = di->ops->tmpfile ? di->ops->tmpfile(di, S_IFREG | (r->mode & ~current_umask()), &i) : -EOPNOTSUPP;
+		err = di->ops->tmpfile ? di->ops->tmpfile(di, S_IFREG | (r->mode & ~acl_umask(di)), &i) : -EOPNOTSUPP;
+	mutex_unlock(&di->lock);
 	if (!err) {
 		i->linkable = !(r->flags & O_EXCL);
 		int n = format_str(text, sizeof(text), "#%lu", i->ino);

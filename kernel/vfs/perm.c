@@ -30,16 +30,24 @@ static bool cred_capable_over(const struct cred *c, const struct inode *i, int c
 
 bool capable_over(const struct inode *i, int cap) { return cred_capable_over(current_cred(), i, cap); }
 
+/* The bits of the mode that are about c, lowest; or mask itself, if an access list allows that. */
+static u32 bits_about(const struct inode *i, u32 mode, u32 mask, const struct cred *c)
+{
+	if (c->fsuid == i->uid)
+		return mode >> 6;
+	if (unlikely(READ_ONCE(i->acl) != NULL) && (mode & S_IRWXG)) {
+		int err = acl_permission(i, mask, c);
+		if (err != -EAGAIN)
+			return err ? 0 : mask;
+	}
+	return (mask & (mode ^ mode >> 3)) && cred_in_group(c, i->gid) ? mode >> 3 : mode;
+}
+
 /* Mode bits and capabilities. */
 static int mode_permission(const struct inode *i, int mask, const struct cred *c)
 {
 	u32 mode = READ_ONCE(i->mode);
-	u32 bits = mode;
-	if (c->fsuid == i->uid)
-		bits = mode >> 6;
-	else if (((u32)mask & (mode ^ mode >> 3)) && cred_in_group(c, i->gid))
-		bits = mode >> 3;
-	if (!((u32)mask & ~bits & 7))
+	if (!((u32)mask & ~bits_about(i, mode, (u32)mask, c) & 7))
 		return 0;
 	if (S_ISDIR(mode)) {
 		if (!(mask & MAY_WRITE) && cred_capable_over(c, i, CAP_DAC_READ_SEARCH))

@@ -107,6 +107,7 @@ struct inode {
 	bool shared_write;        /* lock to clear: mapped shared and writable at some time since data.mapped was last 0 */
 	u8 attr_flags; /* lock to write: FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL, as chattr sets them (fileattr.c) */
 	u32 seals;                /* lock: F_SEAL_*; F_SEAL_SEAL alone where sealing is not allowed */
+	struct acl *acl, *default_acl; /* acl.c: access lists, or NULL; lock and acl_lock to write */
 	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
 };
 void inode_get(struct inode *i);
@@ -119,6 +120,11 @@ void inode_take_attr(struct inode *i, const struct inode_attr *a);
 int inode_create(struct super *sb, u32 mode, struct inode **out);
 /* For a new child of dir, not yet visible: the set-group-ID rules for directories (group and S_ISGID from dir). */
 void inode_init_owner(struct inode *i, const struct inode *dir);
+/* Likewise: the access lists that dir has for its children, and what they make of the mode. 0 or -ENOMEM. => dir's lock */
+int acl_inherit(struct inode *i, const struct inode *dir);
+/* An access list as a disk has it (system.posix_acl_*). 0, -EINVAL, -EOPNOTSUPP, -ENOMEM. => nobody else knows i */
+bool acl_is_name(const char *name);
+int acl_load(struct inode *i, const char *name, const void *value, size_t size);
 
 struct dentry {
 	atomic_t refs;            /* dcache_lock for the step to 0 */

@@ -133,8 +133,9 @@ static long do_get(struct target *t, uaddr_t uname, uaddr_t uvalue, u64 size)
 	if (size && !value)
 		return -ENOMEM;
 	mutex_lock(&i->lock);
-	n = acl_is_name(name) ? acl_get(i) : may_xattr(&t->path, name, MAY_READ);
-	if (!n)
+	bool acl = acl_is_name(name);
+	n = acl ? acl_get(i, name, value, size) : may_xattr(&t->path, name, MAY_READ);
+	if (!n && !acl)
 		n = i->ops && i->ops->getxattr ? i->ops->getxattr(i, name, value, size) : -EOPNOTSUPP;
 	mutex_unlock(&i->lock);
 	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
@@ -151,7 +152,11 @@ static long do_list(struct target *t, uaddr_t ulist, u64 size)
 	if (size && !list)
 		return -ENOMEM;
 	mutex_lock(&i->lock);
-	int n = i->ops && i->ops->listxattr ? i->ops->listxattr(i, list, size) : 0;
+	int n = acl_list(i, list, size), more = 0;
+	if (n >= 0 && i->ops && i->ops->listxattr)
+		more = i->ops->listxattr(i, list + n, size ? size - (size_t)n : 0);
+	/* A buffer that the first names fill up takes no more: a size of 0 only asks how much there is. */
+	n = n < 0 ? n : more < 0 ? more : size && (size_t)(n + more) > size ? -ERANGE : n + more;
 	mutex_unlock(&i->lock);
 	if (n > 0 && size && copy_to_user(ulist, list, (size_t)n))
 		n = -EFAULT;
