@@ -1,10 +1,11 @@
 """Runs modules of Python's own test suite and says of each case what became of it, one line as it ends: "case pass|fail|skip NAME".
 
 As `python -m test` without resources, in a fresh directory; what the tests print goes to the file named first. A module that takes longer than the seconds named
-second is ended by force: its line is "case fail MODULE (does not end)".
+second is ended by force: its line is "case fail MODULE(ends)". Of a module MODULE.CLASS or MODULE.CLASS.CASE runs alone.
 """
 import faulthandler
 import importlib
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -18,6 +19,7 @@ class Teller(unittest.TestResult):
         super().__init__()
         self.out = out
         self.told = set()
+        self.failed = False
 
     def tell(self, word, test):
         name = test.id()
@@ -37,7 +39,21 @@ class Teller(unittest.TestResult):
     def addUnexpectedSuccess(self, test):
         self.tell("fail", test)
 
+    def startTest(self, test):
+        super().startTest(test)
+        self.failed = False
+        self.before = multiprocessing.active_children()
+
+    def stopTest(self, test):
+        """Processes that a failed case has left behind hold what later ones wait for, such as the ends of pipes."""
+        super().stopTest(test)
+        if self.failed:
+            for child in set(multiprocessing.active_children()) - set(self.before):
+                child.kill()
+                child.join()
+
     def show(self, test, err):
+        self.failed = True
         self.tell("fail", test)
         sys.stderr.write("FAILED %s\n%s\n" % (test.id(), self._exc_info_to_string(err, test)))
         sys.stderr.flush()
@@ -64,8 +80,10 @@ def run_module(name, log, seconds):
     from test import support
     support.use_resources = ()
     support.verbose = 0
-    module = importlib.import_module("test." + name)
-    unittest.defaultTestLoader.loadTestsFromModule(module).run(Teller(out))
+    module = importlib.import_module("test." + name.split(".")[0])
+    loader = unittest.defaultTestLoader
+    tests = loader.loadTestsFromName("test." + name) if "." in name else loader.loadTestsFromModule(module)
+    tests.run(Teller(out))
     faulthandler.cancel_dump_traceback_later()
     os.write(out, ("case pass %s(ends)\n" % name).encode())
     os._exit(0)

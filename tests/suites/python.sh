@@ -3,4 +3,4 @@ modules=${*:-"test_subprocess test_os test_posix test_signal test_threading test
 	test_multiprocessing_forkserver test_concurrent_futures test_pty test_select test_selectors test_mmap test_fcntl test_resource test_posixpath test_tempfile
 	test_shutil test_venv"}
 # shellcheck disable=SC2086
-python3 /suite/python.py /out/python.log "${SUITE_SECONDS:-900}" $modules
+python3 /suite/python.py /out/python.log "${SUITE_SECONDS:-1800}" $modules
