@@ -18,70 +18,70 @@
 #define MAX_NOTES 65536u
 #define BZIMAGE_MAGIC_AT 0x202
 
-/* True if a PT_NOTE segment's bytes hold the PVH entry. */
-static bool notes_have_pvh(const char *data, size_t len)
+/* What the notes of an ELF file say. */
+struct notes {
+	bool pvh;      /* it can be entered as Xen's PVH guests are */
+	bool is_linux; /* it is a Linux kernel */
+};
+
+static void read_notes(const char *data, size_t len, struct notes *found)
 {
 	size_t at = 0;
 
-	while (len - at >= sizeof(Elf64_Nhdr)) {
+	while (len - at >= sizeof(Elf64_Nhdr)) { /* the same for both classes */
 		Elf64_Nhdr n;
 
 		memcpy(&n, data + at, sizeof(n));
 		at += sizeof(n);
 		if (n.n_namesz > len - at || n.n_namesz < 1)
-			return false;
-		if (n.n_type == PVH_NOTE && n.n_namesz == 4 && memcmp(data + at, "Xen", 4) == 0)
-			return true;
+			return;
+		found->pvh |= n.n_type == PVH_NOTE && n.n_namesz == sizeof("Xen") && memcmp(data + at, "Xen", sizeof("Xen")) == 0;
+		found->is_linux |= n.n_namesz == sizeof("Linux") && memcmp(data + at, "Linux", sizeof("Linux")) == 0;
 		at += (n.n_namesz + 3) & ~3u;
 		if (at > len || n.n_descsz > len - at)
-			return false;
+			return;
 		at += (n.n_descsz + 3) & ~3u;
 		if (at > len)
-			return false;
+			return;
 	}
-	return false;
 }
 
-static bool segment_has_pvh(int fd, uint64_t off, uint64_t size)
+static void read_segment_notes(int fd, uint64_t off, uint64_t size, struct notes *found)
 {
 	char *data;
-	bool found;
 
 	if (size > MAX_NOTES || !(data = malloc(size + 1)))
-		return false;
-	found = pread_all(fd, data, size, (off_t)off) == 0 && notes_have_pvh(data, size);
+		return;
+	if (pread_all(fd, data, size, (off_t)off) == 0)
+		read_notes(data, size, found);
 	free(data);
-	return found;
 }
 
-static bool elf64_has_pvh(int fd)
+static void elf64_notes(int fd, struct notes *found)
 {
 	Elf64_Ehdr e;
 	Elf64_Phdr p;
 	unsigned i;
 
 	if (pread_all(fd, &e, sizeof(e), 0) != 0 || e.e_machine != EM_X86_64 || e.e_phentsize != sizeof(p))
-		return false;
+		return;
 	for (i = 0; i < e.e_phnum; i++)
-		if (pread_all(fd, &p, sizeof(p), (off_t)(e.e_phoff + i * sizeof(p))) == 0 && p.p_type == PT_NOTE &&
-		    segment_has_pvh(fd, p.p_offset, p.p_filesz))
-			return true;
-	return false;
+		if (pread_all(fd, &p, sizeof(p), (off_t)(e.e_phoff + i * sizeof(p))) == 0 && p.p_type == PT_NOTE)
+			read_segment_notes(fd, p.p_offset, p.p_filesz, found);
 }
 
-static bool elf32_has_pvh(int fd)
+/* QEMU enters a kernel of either class in 32-bit mode; multiboot loaders want their 64-bit kernels as 32-bit files. */
+static void elf32_notes(int fd, struct notes *found)
 {
 	Elf32_Ehdr e;
 	Elf32_Phdr p;
 	unsigned i;
 
 	if (pread_all(fd, &e, sizeof(e), 0) != 0 || e.e_machine != EM_386 || e.e_phentsize != sizeof(p))
-		return false;
+		return;
 	for (i = 0; i < e.e_phnum; i++)
-		if (pread_all(fd, &p, sizeof(p), (off_t)(e.e_phoff + i * sizeof(p))) == 0 && p.p_type == PT_NOTE &&
-		    segment_has_pvh(fd, p.p_offset, p.p_filesz))
-			return true;
-	return false;
+		if (pread_all(fd, &p, sizeof(p), (off_t)(e.e_phoff + i * sizeof(p))) == 0 && p.p_type == PT_NOTE)
+			read_segment_notes(fd, p.p_offset, p.p_filesz, found);
 }
 
 /* Tells what the open file is. Returns 0 or -1 after a complaint. */
@@ -96,7 +96,11 @@ static int classify(int fd, struct kernel_file *k)
 	if (!S_ISREG(st.st_mode))
 		return complain("kernel %s: %s", k->path, S_ISDIR(st.st_mode) ? "a folder, not a kernel" : "not a regular file");
 	if (pread_all(fd, id, sizeof(id), 0) == 0 && memcmp(id, ELFMAG, SELFMAG) == 0) {
-		if (id[EI_CLASS] == ELFCLASS64 ? elf64_has_pvh(fd) : elf32_has_pvh(fd))
+		struct notes found = { false, false };
+
+		(id[EI_CLASS] == ELFCLASS64 ? elf64_notes : elf32_notes)(fd, &found);
+		k->linux_image = found.is_linux;
+		if (found.pvh)
 			return 0;
 		return complain("kernel %s: an ELF file, but not an x86 kernel with a PVH entry", k->path);
 	}

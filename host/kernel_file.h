@@ -9,7 +9,7 @@
 
 struct kernel_file {
 	char path[PATH_MAX];
-	bool linux_image; /* a bzImage: booted with its devices on PCI, for comparing with Linux */
+	bool linux_image; /* a bzImage or vmlinux: booted with its devices on PCI, for comparing with Linux */
 };
 
 /*
