@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,13 +116,35 @@ int copy_range(int from, off_t off, int to, uint64_t len)
 	return 0;
 }
 
+/* Devices and pipes are written to; they must not be replaced. */
+static bool is_written_to(const char *out)
+{
+	struct stat st;
+
+	return stat(out, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+/* The file behind a symbolic link, which stays what it is; a link to nowhere is itself replaced. Returns 0, or -1 after a complaint. */
+static int resolve(const char *out, char path[PATH_MAX])
+{
+	struct stat st;
+
+	if (strlen(out) >= PATH_MAX)
+		return complain("%s: %s", out, strerror(ENAMETOOLONG));
+	if (lstat(out, &st) != 0 || !S_ISLNK(st.st_mode) || !realpath(out, path))
+		strcpy(path, out);
+	return 0;
+}
+
 int nameless_file(const char *out)
 {
 	char dir[PATH_MAX], *slash;
 	int fd;
 
-	if ((size_t)snprintf(dir, sizeof(dir), "%s", out) >= sizeof(dir))
-		return complain("%s: %s", out, strerror(ENAMETOOLONG));
+	if (is_written_to(out))
+		return memory_file("pando-output");
+	if (resolve(out, dir) != 0)
+		return -1;
 	slash = strrchr(dir, '/');
 	if (slash)
 		slash[slash == dir] = '\0';
@@ -128,16 +152,34 @@ int nameless_file(const char *out)
 	return fd >= 0 ? fd : complain("%s: %s", out, strerror(errno));
 }
 
+static int write_to(int fd, const char *out)
+{
+	int to = open(out, O_WRONLY | O_CLOEXEC | O_NOCTTY), r = -1;
+	struct stat st;
+
+	if (to >= 0 && fstat(fd, &st) == 0)
+		r = copy_range(fd, 0, to, (uint64_t)st.st_size);
+	if (r != 0)
+		complain("%s: %s", out, strerror(errno));
+	if (to >= 0)
+		close(to);
+	return r;
+}
+
 int publish_file(int fd, const char *out)
 {
-	char self[64], temp[PATH_MAX];
+	char self[64], path[PATH_MAX], temp[PATH_MAX];
 
+	if (is_written_to(out))
+		return write_to(fd, out);
+	if (resolve(out, path) != 0)
+		return -1;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.%ld.tmp", out, (long)getpid()) >= sizeof(temp))
+	if ((size_t)snprintf(temp, sizeof(temp), "%s.%ld.tmp", path, (long)getpid()) >= sizeof(temp))
 		return complain("%s: %s", out, strerror(ENAMETOOLONG));
 	if (linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) != 0)
 		return complain("%s: %s", out, strerror(errno));
-	if (rename(temp, out) == 0)
+	if (rename(temp, path) == 0)
 		return 0;
 	complain("%s: %s", out, strerror(errno));
 	unlink(temp);

@@ -22,9 +22,12 @@ int write_all(int fd, const void *data, size_t len);
 int pread_all(int fd, void *data, size_t len, off_t off);
 /* Copies len bytes from `from` at off to the end position of `to`. Returns 0 or -1 (errno; 0 if `from` is too short). */
 int copy_range(int from, off_t off, int to, uint64_t len);
-/* A file without a name in the folder of `out`, to become it by publish_file(). Returns the descriptor, or -1 after a complaint. */
+/*
+ * A file to become `out` by publish_file(): one without a name in the same folder, or in memory where `out` is a device or a pipe. Returns the descriptor,
+ * or -1 after a complaint.
+ */
 int nameless_file(const char *out);
-/* Gives the nameless file `fd` the name `out`, replacing what has it. Returns 0, or -1 after a complaint. */
+/* Gives the file the name `out`, replacing what has it in one step; a device or a pipe gets its bytes. Returns 0, or -1 after a complaint. */
 int publish_file(int fd, const char *out);
 /* Milliseconds on the monotonic clock. */
 int64_t now_ms(void);

@@ -160,8 +160,8 @@ static char *read_init(size_t *size)
 	return data;
 }
 
-/* Writes the cpio: our own files first, so that a packed image is known by its beginning. */
-static int write_image(struct packing *p, int fd, uint64_t *size)
+/* Writes the cpio: our own files first, so that a packed image is known by its beginning. `out` is what fd is called in messages. */
+static int write_image(struct packing *p, int fd, const char *out, uint64_t *size)
 {
 	static struct cpio_writer w;
 	struct inode folder = { .mode = S_IFDIR | 0755, .links = 1 };
@@ -179,7 +179,7 @@ static int write_image(struct packing *p, int fd, uint64_t *size)
 	text = image_config_text(&p->config);
 	config.size = strlen(text);
 	init.size = init_size;
-	cpio_begin(&w, fd, p->name);
+	cpio_begin(&w, fd, out);
 	r = cpio_put(&w, OUR_FOLDER, &folder, NULL, -1);
 	if (r == 0)
 		r = cpio_put(&w, OUR_CONFIG, &config, text, -1);
@@ -232,8 +232,8 @@ static int load_any(struct packing *p, int fd, const struct stat *st, uint64_t l
 	return unwrap_container(p, limit);
 }
 
-/* Loads `fd` and writes it as a cpio to `out`. */
-static int pack(const char *name, int fd, const struct stat *st, uint64_t limit, int out, uint64_t *size, struct image_config *config)
+/* Loads `fd` and writes it as a cpio to `out`, which is called `out_name`. */
+static int pack(const char *name, int fd, const struct stat *st, uint64_t limit, int out, const char *out_name, uint64_t *size, struct image_config *config)
 {
 	struct packing p = { .name = name, .tree = tree_new() };
 	int r = spool_open(&p.spool, limit);
@@ -241,7 +241,7 @@ static int pack(const char *name, int fd, const struct stat *st, uint64_t limit,
 	if (r == 0)
 		r = load_any(&p, fd, st, limit);
 	if (r == 0)
-		r = write_image(&p, out, size);
+		r = write_image(&p, out, out_name, size);
 	tree_free(p.tree);
 	spool_close(&p.spool);
 	if (r == 0)
@@ -302,7 +302,7 @@ int image_open(const char *path, uint64_t limit, struct image *img)
 			r = complain("%s: the image does not fit into the memory of the machine (give it more with -m)", path);
 	} else {
 		img->fd = memory_file("pando-image");
-		r = img->fd < 0 ? -1 : pack(path, fd, &st, limit, img->fd, &img->size, &img->config);
+		r = img->fd < 0 ? -1 : pack(path, fd, &st, limit, img->fd, path, &img->size, &img->config);
 		close(fd);
 	}
 	if (r != 0)
@@ -319,7 +319,7 @@ int image_bare(struct image *img)
 	img->fd = memory_file("pando-image");
 	r = img->fd < 0 ? -1 : spool_open(&p.spool, 1 << 20);
 	if (r == 0) {
-		r = write_image(&p, img->fd, &img->size);
+		r = write_image(&p, img->fd, p.name, &img->size);
 		spool_close(&p.spool);
 	}
 	tree_free(p.tree);
@@ -352,7 +352,7 @@ int image_pack(const char *path, const char *out)
 		return -1;
 	}
 	memset(&config, 0, sizeof(config));
-	r = pack(path, fd, &st, UINT64_MAX / 4, to, &size, &config);
+	r = pack(path, fd, &st, UINT64_MAX / 4, to, out, &size, &config);
 	if (r == 0)
 		r = publish_file(to, out);
 	image_config_free(&config);

@@ -4,6 +4,7 @@
 #include "complain.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,29 +17,59 @@ static void *must(void *p)
 	return p;
 }
 
-/* A JSON string, or NULL for anything else and for "". */
-static char *get_string(const json_t *object, const char *key)
+/* A JSON string into *out; NULL for "", null and what is not there. Returns false for anything else. */
+static bool get_string(const json_t *object, const char *key, char **out)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
 
-	return text && *text ? must(strdup(text)) : NULL;
+	if (value && !json_is_null(value) && !text)
+		return false;
+	*out = text && *text ? must(strdup(text)) : NULL;
+	return true;
 }
 
-static char **get_list(const json_t *object, const char *key)
+/* A list of JSON strings into *out; NULL for an empty one, null and what is not there. Returns false for anything else. */
+static bool get_list(const json_t *object, const char *key, char ***out)
 {
 	const json_t *array = json_object_get(object, key);
 	size_t i, n = json_array_size(array);
-	char **list;
 
+	*out = NULL;
+	if (array && !json_is_null(array) && !json_is_array(array))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!json_is_string(json_array_get(array, i)))
+			return false;
 	if (n == 0)
-		return NULL;
-	list = must(calloc(n + 1, sizeof(*list)));
-	for (i = 0; i < n; i++) {
-		const char *text = json_string_value(json_array_get(array, i));
+		return true;
+	*out = must(calloc(n + 1, sizeof(**out)));
+	for (i = 0; i < n; i++)
+		(*out)[i] = must(strdup(json_string_value(json_array_get(array, i))));
+	return true;
+}
 
-		list[i] = must(strdup(text ? text : ""));
-	}
-	return list;
+/* The first of them that is not what it should be, or NULL. */
+static const char *get_all(const json_t *object, struct image_config *c)
+{
+	const struct {
+		const char *key;
+		char ***list; /* or: */
+		char **text;
+	} wanted[] = {
+		{ "Env", &c->env, NULL },
+		{ "Entrypoint", &c->entrypoint, NULL },
+		{ "Cmd", &c->cmd, NULL },
+		{ "WorkingDir", NULL, &c->cwd },
+		{ "User", NULL, &c->user },
+		{ "PandoInit", NULL, &c->init },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!(wanted[i].list ? get_list(object, wanted[i].key, wanted[i].list) : get_string(object, wanted[i].key, wanted[i].text)))
+			return wanted[i].key;
+	return NULL;
 }
 
 int image_config_parse(struct image_config *c, const char *text, size_t len, const char *what)
@@ -46,6 +77,7 @@ int image_config_parse(struct image_config *c, const char *text, size_t len, con
 	json_error_t error;
 	json_t *root = json_loadb(text, len, 0, &error);
 	const json_t *inner;
+	const char *wrong;
 
 	if (!json_is_object(root)) {
 		json_decref(root);
@@ -54,14 +86,9 @@ int image_config_parse(struct image_config *c, const char *text, size_t len, con
 	inner = json_object_get(root, "config");
 	if (!json_is_object(inner))
 		inner = root;
-	c->env = get_list(inner, "Env");
-	c->entrypoint = get_list(inner, "Entrypoint");
-	c->cmd = get_list(inner, "Cmd");
-	c->cwd = get_string(inner, "WorkingDir");
-	c->user = get_string(inner, "User");
-	c->init = get_string(inner, "PandoInit");
+	wrong = get_all(inner, c);
 	json_decref(root);
-	return 0;
+	return wrong ? complain("%s: not an image configuration: %s is not of its type", what, wrong) : 0;
 }
 
 static void put_string(json_t *object, const char *key, const char *text)

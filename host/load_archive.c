@@ -151,7 +151,7 @@ static int load_member(struct tree *t, struct spool *s, struct archive *a, struc
 	struct inode meta, *made = NULL;
 	char what[1024];
 
-	snprintf(what, sizeof(what), "%s: %s", name, path);
+	snprintf(what, sizeof(what), "%s: %s", name, *path ? path : "(a member without a name)");
 	fill_meta(&meta, e);
 	if (link) {
 		why = tree_link(t, path, link, &made);

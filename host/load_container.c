@@ -37,7 +37,7 @@ static int blob_open(const struct container *c, const char *path, struct source 
 			return -1;
 		if (fstat(src->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 			close(src->fd);
-			errno = EINVAL;
+			errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 			return -1;
 		}
 		src->off = 0;
@@ -152,6 +152,21 @@ static int load_docker(struct tree *t, struct spool *s, const struct container *
 	return path ? read_config(c, path, config) : 0;
 }
 
+/* What was cut off can still look whole; the descriptor knows how long it was. A blob that is missing is whole: who opens it complains. */
+static int check_size(const struct container *c, const json_t *descriptor, const char *path)
+{
+	const json_t *said = json_object_get(descriptor, "size");
+	struct source src;
+
+	if (!json_is_integer(said) || blob_open(c, path, &src) != 0)
+		return 0;
+	close(src.fd);
+	if (json_integer_value(said) == (json_int_t)src.len)
+		return 0;
+	return complain("%s: %s: it has %llu bytes, not the %lld of its descriptor", c->name, path, (unsigned long long)src.len,
+			(long long)json_integer_value(said));
+}
+
 /* "sha256:abc" -> "blobs/sha256/abc". Returns 0, or -1 after a complaint. */
 static int blob_path(const struct container *c, const json_t *descriptor, char *buf, size_t size)
 {
@@ -160,7 +175,7 @@ static int blob_path(const struct container *c, const json_t *descriptor, char *
 
 	if (!colon || strchr(digest, '/') || (size_t)snprintf(buf, size, "blobs/%.*s/%s", (int)(colon - digest), digest, colon + 1) >= size)
 		return complain("%s: a descriptor without a usable digest", c->name);
-	return 0;
+	return check_size(c, descriptor, buf);
 }
 
 /* The entry for this machine: linux/amd64, else the first without a platform, else (a single entry) that one. */

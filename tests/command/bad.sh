@@ -69,6 +69,25 @@ echo '{"manifests":[{"digest":"sha256:../../../../etc/passwd"}]}' >"$work/oci/in
 check_error bad-oci-digest "digest" "$PANDO" run "$work/oci" -- true
 echo '{"manifests":[{"digest":"sha256:00","platform":{"os":"linux","architecture":"riscv64"}}]}' >"$work/oci/index.json"
 check_error bad-oci-platform "linux/amd64" "$PANDO" run "$work/oci" -- true
+# A blob that was cut off between two members of its tar looks whole; and a configuration whose parts are of other types.
+tar -C "$work/root" -cf "$work/oci/blobs/layer" file
+config='{"config":{"Cmd":["true"]}}' manifest='{"config":{"digest":"blob:config"},"layers":[{"digest":"blob:layer","size":%s}]}'
+mkdir "$work/oci/blobs/blob"
+mv "$work/oci/blobs/layer" "$work/oci/blobs/blob/layer"
+echo "$config" >"$work/oci/blobs/blob/config"
+echo '{"manifests":[{"digest":"blob:manifest"}]}' >"$work/oci/index.json"
+# shellcheck disable=SC2059
+printf "$manifest" 400000 >"$work/oci/blobs/blob/manifest"
+check_error bad-oci-cut-layer "blobs/blob/layer: it has .* bytes, not the 400000" "$PANDO" run "$work/oci" -- true
+# shellcheck disable=SC2059
+printf "$manifest" "$(wc -c <"$work/oci/blobs/blob/layer")" >"$work/oci/blobs/blob/manifest"
+for wrong in '"Env":"A=B"' '"Cmd":[1]' '"Entrypoint":{}' '"User":5' '"WorkingDir":["/"]'; do
+	echo "{\"config\":{$wrong}}" >"$work/oci/blobs/blob/config"
+	check_error "bad-oci-config-$wrong" "not of its type" "$PANDO" run "$work/oci" -- true
+done
+rm "$work/oci/blobs/blob/layer"
+mkdir "$work/oci/blobs/blob/layer"
+check_error bad-oci-layer-folder "layer: Is a directory" "$PANDO" run "$work/oci" -- true
 mkdir "$work/docker"
 echo '[{"Config":"c.json","Layers":["../../../../../../../../../etc/passwd"]}]' >"$work/docker/manifest.json"
 check_error bad-docker-layer "layer" "$PANDO" run "$work/docker" -- true
@@ -91,5 +110,25 @@ check_error bad-pack-usage "usage" "$PANDO" image "$work/good.tar"
 check_error bad-pack-out "No such file" "$PANDO" image "$work/good.tar" -o "$work/no/such/folder/out"
 [ ! -e "$work/half" ] && "$PANDO" image "$work/cut.tar" -o "$work/half" 2>/dev/null
 [ ! -e "$work/half" ] && ok bad-pack-nothing-left || not_ok bad-pack-nothing-left "a half-written image was left"
+# What an image is written to: a pipe (or a device) stays one, and so does a symbolic link; a folder is none.
+check_error bad-pack-folder "Is a directory" "$PANDO" image "$work/good.tar" -o "$work/root"
+mkfifo "$work/pipe"
+timeout 20 cat "$work/pipe" >"$work/through-pipe" &
+status=0
+timeout 20 "$PANDO" image "$work/good.tar" -o "$work/pipe" || status=$?
+wait $!
+"$PANDO" image "$work/good.tar" -o "$work/packed" || status=$?
+ln -s packed "$work/packed-link"
+"$PANDO" image "$work/links" -o "$work/packed-link" || status=$?
+if [ $status != 0 ]; then
+	not_ok pack-to-pipe-and-link "status $status"
+elif [ ! -p "$work/pipe" ] || [ ! -L "$work/packed-link" ]; then
+	not_ok pack-to-pipe-and-link "one of them was replaced"
+elif ! head -c 6 "$work/through-pipe" | grep -q 070701 || cmp -s "$work/through-pipe" "$work/packed"; then
+	not_ok pack-to-pipe-and-link "the bytes did not arrive"
+else
+	ok pack-to-pipe-and-link
+fi
+
 check_clean bad-leaves-nothing
 finish

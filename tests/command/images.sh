@@ -76,16 +76,16 @@ printf %s "$config" >"$work/config.json"
 cp "$work/config.json" "$oci/blobs/sha256/$(digest "$work/config.json")"
 cat >"$work/manifest" <<J
 {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
- "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:$(digest "$work/config.json")","size":1},
- "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:$(digest "$work/l1.gz")","size":1},
-           {"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:$(digest "$work/layer2.tar")","size":1}]}
+ "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:$(digest "$work/config.json")","size":$(stat -c %s "$work/config.json")},
+ "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:$(digest "$work/l1.gz")","size":$(stat -c %s "$work/l1.gz")},
+           {"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:$(digest "$work/layer2.tar")","size":$(stat -c %s "$work/layer2.tar")}]}
 J
 cp "$work/manifest" "$oci/blobs/sha256/$(digest "$work/manifest")"
 echo '{"imageLayoutVersion":"1.0.0"}' >"$oci/oci-layout"
 cat >"$oci/index.json" <<J
 {"schemaVersion":2,"manifests":[
  {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:0000","size":1,"platform":{"os":"linux","architecture":"arm64"}},
- {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:$(digest "$work/manifest")","size":1,"platform":{"os":"linux","architecture":"amd64"}}]}
+ {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:$(digest "$work/manifest")","size":$(stat -c %s "$work/manifest"),"platform":{"os":"linux","architecture":"amd64"}}]}
 J
 check images-oci 0 "$container_expect" "$PANDO" run "$oci" -- sh -c "$container_look"
 check images-oci-config 0 "good day from /data" "$PANDO" run "$oci"
