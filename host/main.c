@@ -13,6 +13,7 @@
 #include "run.h"
 #include "trace.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,10 @@ static void ensure_standard_fds(void)
 
 static int print(const char *text)
 {
-	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_PANDO : 0;
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return 0;
+	complain("standard output: %s", strerror(errno));
+	return EXIT_PANDO;
 }
 
 static int command_run(int argc, char **argv)

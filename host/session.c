@@ -268,7 +268,7 @@ static int status_of(struct session *s)
 		return 128 + (int)(st->value & 0x7f);
 	case CTL_NO_EXEC:
 		if (st->value == ENOENT || st->value == ENOTDIR) {
-			complain("%s: not found in the image", s->command);
+			complain("%s: not found in the image", *s->command ? s->command : "the empty name");
 			return EXIT_NOT_FOUND;
 		}
 		complain("%s: cannot be executed: %s", s->command, strerror((int)st->value));
@@ -307,17 +307,30 @@ static int report_gone(struct session *s)
 	return EXIT_PANDO;
 }
 
-/* Output that could not be written is an error of ours, except when nobody wanted it any more. */
-static int output_status(const struct session *s, int status)
+/* Nobody wants the output any more, or ever did: 2>&- silences a command. */
+static bool unwanted(const struct session *s, const struct stream *out)
+{
+	return out->error == EPIPE || out->error == ECONNRESET || (out == &s->err && out->error == EBADF);
+}
+
+/*
+ * Output that was wanted but could not be written is an error of ours, and so is input that could not be read: the command took it for its end. A terminal
+ * whose job has lost its shell has no input (EIO), and that is no error.
+ */
+static int streams_status(const struct session *s, int status)
 {
 	const struct stream *outs[] = { &s->out, &s->err };
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (outs[i]->error && outs[i]->error != EPIPE && outs[i]->error != ECONNRESET) {
+		if (outs[i]->error && !unwanted(s, outs[i])) {
 			complain("standard %s: %s", i ? "error" : "output", strerror(outs[i]->error));
 			return EXIT_PANDO;
 		}
+	}
+	if (s->in.read_error && s->in.read_error != EIO) {
+		complain("standard input: %s", strerror(s->in.read_error));
+		return EXIT_PANDO;
 	}
 	return status;
 }
@@ -329,7 +342,7 @@ static int finish(struct loop *l)
 	terminal_restore();
 	switch (l->ending) {
 	case END_STATUS:
-		return output_status(s, status_of(s));
+		return streams_status(s, status_of(s));
 	case END_FAIL:
 		complain("guest: %s", s->ctl.failure);
 		return EXIT_PANDO;
@@ -344,7 +357,7 @@ static int finish(struct loop *l)
 	case END_QUIT:
 		return 0;
 	default:
-		return output_status(s, report_gone(s));
+		return streams_status(s, report_gone(s));
 	}
 }
 

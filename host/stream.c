@@ -18,7 +18,7 @@ void stream_none(struct stream *s)
 	s->tap = NULL;
 	s->filter = NULL;
 	s->total = 0;
-	s->error = 0;
+	s->error = s->read_error = 0;
 	s->off = s->len = 0;
 }
 
@@ -51,7 +51,8 @@ void stream_output(struct stream *s, int sock, int fd)
 		s->to_socket = true;
 		return;
 	}
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+	/* What is open for reading alone stays so: opening it once more would make a closed output a working one. */
+	if ((S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (own >= 0) {
@@ -78,6 +79,7 @@ static void step_read(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		s->read_error = n < 0 ? errno : 0;
 		finish_from(s, false);
 		return;
 	}

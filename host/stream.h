@@ -21,6 +21,7 @@ struct stream {
 	bool (*filter)(struct stream *s); /* sees what was just read; returns false to drop it all */
 	uint64_t total;  /* bytes read */
 	int error;       /* errno of `to`, if it failed */
+	int read_error;  /* errno of `from`, if it failed rather than ended */
 	size_t off, len;
 	char buf[1 << 16];
 };

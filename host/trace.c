@@ -59,7 +59,7 @@ static int open_outputs(const struct trace_options *t, struct outputs *o)
 		o->name[i] = "standard output";
 		o->file[i] = fdopen(dup(STDOUT_FILENO), "w");
 		if (!o->file[i])
-			return complain("standard output: %s", strerror(errno));
+			return complain("standard output: %s", strerror(errno == EINVAL ? EBADF : errno)); /* EINVAL: it was closed, or is for reading */
 	}
 	return 0;
 }
@@ -84,7 +84,8 @@ static int read_recorded(const char *name, struct recording *r)
 
 	if (!f)
 		return complain("%s: %s", name, strerror(errno));
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+	/* What does not begin as a trace does need not be read to its end, if it has one. */
+	while ((r->log.have_head || !r->log.damage) && (n = fread(buf, 1, sizeof(buf), f)) > 0)
 		feed(r, buf, n);
 	if (ferror(f))
 		err = errno ? errno : EIO;

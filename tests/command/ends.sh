@@ -47,6 +47,35 @@ check_clean ends-sigpipe-clean
 got=$(yes | "$PANDO" run -- head -n 1 2>"$work/err")
 [ "$got" = y ] && ok ends-endless-input || not_ok ends-endless-input "'$got' $(one_line <"$work/err")"
 
+# Standard output, error and input that are closed or cannot be used: output that is lost is an error, silence is not, nor is 2>&-.
+# stdio NAME STATUS PATTERN COMMAND: a line on standard error matches the pattern; none, if that is empty.
+stdio() {
+	status=0
+	(export PANDO; timeout 60 sh -c "$4") 2>"$work/err" || status=$?
+	if [ $status != "$2" ]; then
+		not_ok "$1" "status $status, not $2; $(one_line <"$work/err")"
+	elif [ -z "$3" ] && [ -s "$work/err" ]; then
+		not_ok "$1" "$(one_line <"$work/err")"
+	elif [ -n "$3" ] && ! grep -qx "pando: $3" "$work/err"; then
+		not_ok "$1" "no line '$3': $(one_line <"$work/err")"
+	else
+		ok "$1"
+	fi
+}
+stdio ends-closed-output 125 "standard output: Bad file descriptor" '"$PANDO" run -- echo hi >&-'
+stdio ends-output-for-reading 125 "standard output: Bad file descriptor" '"$PANDO" run -- echo hi 1</dev/null'
+stdio ends-closed-output-unused 3 "" '"$PANDO" run -- sh -c "exit 3" >&-'
+stdio ends-full-output 125 "standard output: No space left on device" '"$PANDO" run -- echo hi >/dev/full'
+stdio ends-closed-error 3 "" '"$PANDO" run -- sh -c "echo hi >&2; exit 3" 2>&-'
+stdio ends-closed-input 0 "" '"$PANDO" run -- cat <&-'
+stdio ends-folder-as-input 125 "standard input: Is a directory" '"$PANDO" run -- cat </'
+stdio ends-input-for-writing 125 "standard input: Bad file descriptor" '"$PANDO" run -- cat 0>/dev/null'
+stdio ends-json-closed 125 "standard output: Bad file descriptor" '"$PANDO" trace --json - -- true >&-'
+stdio ends-json-full 125 "/dev/full: No space left on device" '"$PANDO" trace --json /dev/full -- true'
+stdio ends-endless-recording 125 "/dev/zero: it is no trace" '"$PANDO" trace --from /dev/zero'
+stdio ends-help-full 125 "standard output: No space left on device" '"$PANDO" --help >/dev/full'
+check_clean ends-stdio-clean
+
 # A kernel panic: 125, and its text.
 status=0
 "$PANDO" run --append "rdinit=/no/such/init init=/no/such/init" -- true >"$work/out" 2>"$work/err" </dev/null || status=$?
