@@ -179,8 +179,8 @@ int trace(const struct run_options *o, const struct trace_options *t)
 	if (open_outputs(t, &out) == 0) {
 		r.raw = out.file[OUT_RAW];
 		status = t->from ? (read_recorded(t->from, &r) == 0 ? 0 : EXIT_PANDO) : record(o, t, &r);
-		/* A machine that never ran has said why. */
-		if ((r.log.bytes || status != EXIT_PANDO) && show(&r, o, t, &out) != 0)
+		/* A machine that never ran has said why, or was ended by a signal. */
+		if ((r.log.bytes || (status != EXIT_PANDO && status < 128)) && show(&r, o, t, &out) != 0)
 			status = EXIT_PANDO;
 		if (r.raw_error) {
 			complain("%s: %s", out.name[OUT_RAW], strerror(r.raw_error));

@@ -36,6 +36,18 @@ if command -v timeout >/dev/null; then
 	check_clean ends-INT-clean
 fi
 
+# Before there is anything to show of a trace, a signal is the end all the same. A QEMU that says nothing is what it waits for.
+printf '#!/bin/sh\ntouch "%s"\nexec sleep 100\n' "$work/started" >"$work/silent-qemu"
+chmod +x "$work/silent-qemu"
+PANDO_QEMU=$work/silent-qemu "$PANDO" trace --accel tcg -- true >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+i=0
+while ! [ -e "$work/started" ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i + 1)); done
+kill -TERM $pid
+status=0
+wait $pid || status=$?
+[ $status = 143 ] && ! [ -s "$work/err" ] && ok ends-trace-early || not_ok ends-trace-early "status $status; $(one_line <"$work/err")"
+
 # A reader that goes away: the command gets SIGPIPE.
 status=$( (status=0; "$PANDO" run -- sh -c 'yes; exit 3' 2>"$work/err" </dev/null || status=$?; echo $status >"$work/status") | head -n 1 >/dev/null; cat "$work/status")
 [ "$status" = 3 ] || [ "$status" = 141 ] && ok ends-closed-pipe || not_ok ends-closed-pipe "status $status; $(one_line <"$work/err")"
