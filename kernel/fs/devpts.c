@@ -220,3 +220,13 @@ void devpts_remove(u32 index)
 }
 
 void devpts_init(void) { register_filesystem(&devpts_type); }
+
+u32 devpts_count(void)
+{
+	u32 n = 0;
+	spin_lock(&pts_lock);
+	for (u32 i = 0; i < PTS_MAX; i++)
+		n += nodes[i] != NULL;
+	spin_unlock(&pts_lock);
+	return n;
+}

@@ -9,4 +9,7 @@ int devpts_add(u32 index, u64 rdev);
 void devpts_remove(u32 index);
 void devpts_init(void);
 
+/* Terminals there are. */
+u32 devpts_count(void);
+
 #endif

@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
+#include "proc/proc.h"
 #include "sched/timer.h"
 #include "vfs/file.h"
 #include "vfs/poll.h"
@@ -196,6 +197,8 @@ static int kmsg_open(struct inode *i, struct file *f)
 	f->private = NULL;
 	if ((f->flags & O_ACCMODE) == O_WRONLY)
 		return 0;
+	if (READ_ONCE(dmesg_restrict) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	struct kmsg *k = kzalloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;

@@ -270,9 +270,10 @@ int proc_show_auxv(struct text *t, const struct proc_node *n)
 static int mem_open(struct inode *i, struct file *f)
 {
 	const struct proc_node *n = proc_node(i);
-	int r = proc_may_read(n->task);
-	if (r)
-		return r;
+	/* pagemap only tells, mem gives. */
+	bool may = i->fops == &proc_mem_ops ? task_may_attach(n->task, false) : task_may_access(n->task, false);
+	if (!may)
+		return -EACCES;
 	struct mm *mm = get_task_mm(n->task);
 	if (mm) {
 		/* The file keeps the struct, not the memory: it reads as empty once the process is gone. */

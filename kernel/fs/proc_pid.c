@@ -56,6 +56,7 @@ void proc_owner(struct task *t, u32 *uid, u32 *gid)
 }
 
 static int may_read_node(const struct proc_node *n) { return proc_may_read(n->task); }
+static int may_attach_node(const struct proc_node *n) { return task_may_attach(n->task, false) ? 0 : -EACCES; }
 
 /* --- links ------------------------------------------------------------------------------------------------------------------------------ */
 static int task_path(struct task *t, bool root, struct path *out)
@@ -411,6 +412,10 @@ static int task_lookup(struct inode *dir, const char *name, struct inode **out);
 static int task_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 
 #define SECRET(n, m, fn) { .name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_read_node }
+#define ATTACHED(n, m, fn)                                                        \
+	{                                                                             \
+		.name = n, .mode = S_IFREG | (m), .show = fn, .may_open = may_attach_node \
+	}
 #define ID_MAP(n, w)                                                                                                                                 \
 	{ .name = n, .mode = S_IFREG | 0644, .show = proc_show_idmap, .store_as = proc_store_idmap, .data = &(const enum idmap_which){ w } }
 #define COMMON_FILES                                                                                                                                 \
@@ -425,10 +430,10 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 		{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj, .at_offset = true },                        \
 		PROC_TEXT("wchan", 0444, show_wchan),                                                                                                        \
 		{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = proc_show_old_oom_adj, .store = proc_store_old_oom_adj, .at_offset = true },            \
-		SECRET("stack", 0400, proc_show_stack), PROC_TEXT("sched", 0444, proc_show_sched), SECRET("numa_maps", 0444, proc_show_numa_maps),           \
+		ATTACHED("stack", 0400, proc_show_stack), PROC_TEXT("sched", 0444, proc_show_sched), SECRET("numa_maps", 0444, proc_show_numa_maps),         \
 		{ .name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs, .at_offset = true },                                         \
-		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = proc_attr_dir, .nr = PROC_ATTR_NR }, SECRET("syscall", 0400, show_syscall),                 \
-		SECRET("personality", 0400, show_personality), PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login),           \
+		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = proc_attr_dir, .nr = PROC_ATTR_NR }, ATTACHED("syscall", 0400, show_syscall),               \
+		ATTACHED("personality", 0400, show_personality), PROC_TEXT("cgroup", 0444, show_cgroup), PROC_TEXT("loginuid", 0444, show_no_login),         \
 		PROC_TEXT("sessionid", 0444, show_no_login), ID_MAP("uid_map", IDMAP_UID), ID_MAP("gid_map", IDMAP_GID), ID_MAP("projid_map", IDMAP_PROJID), \
 		{ .name = "setgroups",                                                                                                                       \
 			.mode = S_IFREG | 0644,                                                                                                                  \
@@ -436,7 +441,7 @@ static int task_list(struct file *f, const struct proc_node *n, struct dir_conte
 			.store_as = proc_store_setgroups,                                                                                                        \
 			.may_write = proc_may_write_setgroups },                                                                                                 \
 		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = proc_ns_dir, .nr = PROC_NS_NR, .may_list = proc_may_list_ns },                                \
-		PROC_TEXT("schedstat", 0444, show_schedstat), { .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_read_node },   \
+		PROC_TEXT("schedstat", 0444, show_schedstat), { .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops, .may_open = may_attach_node }, \
 		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops, .may_open = may_read_node },                                         \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_cwd },                                                       \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = link_of_path, .follow = follow_root },                                                     \

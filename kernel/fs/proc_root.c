@@ -252,12 +252,14 @@ static int show_slabinfo(struct text *t, const struct proc_node *n)
 }
 
 /* Where things are is for those who may read the log. */
+u32 kptr_restrict;
 static int show_kallsyms(struct text *t, const struct proc_node *n)
 {
+	bool shown = READ_ONCE(kptr_restrict) < 2 && capable(CAP_SYSLOG);
 	const char *name = NULL;
 	u64 addr;
 	for (u32 i = 0; arch_symbol_next(i, &addr, &name); i++)
-		text_printf(t, "%016lx T %s\n", capable(CAP_SYSLOG) ? addr : 0, name);
+		text_printf(t, "%016lx T %s\n", shown ? addr : 0, name);
 	return 0;
 }
 

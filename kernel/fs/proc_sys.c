@@ -4,6 +4,7 @@
  */
 #include "fs/procfs.h"
 
+#include "fs/devpts.h"
 #include "fs/proc_ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -15,6 +16,7 @@
 #include "vfs/inotify.h"
 #include "vfs/locks.h"
 #include "vfs/pipe.h"
+#include "vfs/unix.h"
 
 typedef unsigned long long ull;
 
@@ -152,6 +154,8 @@ static int store_core_pattern(const struct proc_node *n, char *buf, size_t len)
 /* A plain u32 somewhere in the kernel, between two limits. */
 struct u32_setting {
 	u32 *value, min, max;
+	int cap; /* needed to write; 0 = none */
+	bool sticky; /* once at the maximum, it stays there */
 };
 static int show_u32(struct text *t, const struct proc_node *n)
 {
@@ -163,11 +167,20 @@ static int store_u32(const struct proc_node *n, char *buf, size_t len)
 {
 	const struct u32_setting *s = n->e->data;
 	u64 v;
-	if (parse(buf, &v) || v < s->min || v > s->max)
+	if (s->cap && !capable(s->cap))
+		return -EPERM;
+	if (parse(buf, &v) || v < s->min || v > s->max || (s->sticky && READ_ONCE(*s->value) == s->max && v < s->max))
 		return -EINVAL;
 	WRITE_ONCE(*s->value, (u32)v);
 	return 0;
 }
+#define GUARDED(n, variable, high, capability, stays)                                                                \
+	{                                                                                                                \
+		.name = n, .mode = S_IFREG | 0644, .show = show_u32, .store = store_u32, .data = &(const struct u32_setting) \
+		{                                                                                                            \
+			&(variable), 0, high, capability, stays                                                                  \
+		}                                                                                                            \
+	}
 #define SETTING(n, variable, low, high)                                                                                                              \
 	{ .name = n, .mode = S_IFREG | 0644, .show = show_u32, .store = store_u32, .data = &(const struct u32_setting){ &(variable), low, high } }
 /* --- promised memory -------------------------------------------------------------------------------------------------------------------- */
@@ -224,6 +237,59 @@ static int store_overcommit_kbytes(const struct proc_node *n, char *buf, size_t 
 		.name = n, .mode = S_IFREG | 0644, .show = show_u64, .store = w, .data = &(variable) \
 	}
 static int show_pipe_max(struct text *t, const struct proc_node *n) { text_printf(t, "%u\n", PIPE_MAX_SIZE); return 0; }
+
+/* A u32 of the reader's network namespace, at this offset. */
+static u32 *net_setting(const struct proc_node *n) { return (u32 *)(void *)((char *)current_nsproxy()->net + (u64)n->e->data); }
+static int show_net(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%d\n", (s32)READ_ONCE(*net_setting(n)));
+	return 0;
+}
+static int store_net(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	WRITE_ONCE(*net_setting(n), (u32)v);
+	return 0;
+}
+#define NET_SETTING(n, field)                                                                                                          \
+	{                                                                                                                                  \
+		.name = n, .mode = S_IFREG | 0644, .show = show_net, .store = store_net, .data = (void *)offsetof(struct net_namespace, field) \
+	}
+
+static int show_dentry_state(struct text *t, const struct proc_node *n)
+{
+	struct vfs_counts c;
+	vfs_counts(&c);
+	text_printf(t, "%llu\t%llu\t45\t0\t%llu\t0\n", (ull)c.dentries, (ull)c.dentries_unused, (ull)c.dentries_negative);
+	return 0;
+}
+static int show_inode_state(struct text *t, const struct proc_node *n)
+{
+	struct vfs_counts c;
+	vfs_counts(&c);
+	text_printf(t, "%llu\t0\t0\t0\t0\t0\t0\n", (ull)c.inodes);
+	return 0;
+}
+static int show_ptys(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", devpts_count());
+	return 0;
+}
+
+/* 1: cached data of files, 2: names and inodes, 3: both. */
+static int store_drop_caches(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	if (parse(buf, &v) || v < 1 || v > 4)
+		return -EINVAL;
+	if (v & 1)
+		mm_reclaim(~0UL);
+	if (v & 2)
+		vfs_drop_caches();
+	return 0;
+}
 
 /* --- user namespaces -------------------------------------------------------------------------------------------------------------------- */
 /* How many namespaces of a kind the users of the reader's user namespace may make. */
@@ -330,7 +396,8 @@ static int store_actions_logged(const struct proc_node *n, char *buf, size_t len
 #define NUMBER(n, m, s, w) { .name = n, .mode = S_IFREG | (m), .show = s, .store = w }
 static const struct proc_entry random_dir[] = { PROC_TEXT("uuid", 0444, show_uuid), PROC_TEXT("boot_id", 0444, show_boot_id),
 	CONSTANT("entropy_avail", "256"), CONSTANT("poolsize", "256") };
-static const struct proc_entry pty_dir[] = { CONSTANT("max", "1024") };
+static const struct proc_entry pty_dir[] = { CONSTANT("max", "1024"), PROC_TEXT("nr", 0444, show_ptys) };
+static const struct proc_entry yama_dir[] = { GUARDED("ptrace_scope", ptrace_scope, 3, CAP_SYS_PTRACE, true) };
 static const struct proc_entry seccomp_dir[] = { PROC_TEXT("actions_avail", 0444, show_actions_avail),
 	NUMBER("actions_logged", 0644, show_actions_logged, store_actions_logged) };
 static const struct proc_entry kernel_dir[] = {
@@ -353,11 +420,17 @@ static const struct proc_entry kernel_dir[] = {
 	CONSTANT("overflowuid", "65534"),
 	CONSTANT("overflowgid", "65534"),
 	CONSTANT("panic", "0"),
+	CONSTANT("panic_on_oops", "1"),
+	CONSTANT("arch", "x86_64"),
+	GUARDED("dmesg_restrict", dmesg_restrict, 1, CAP_SYS_ADMIN, false),
+	GUARDED("kptr_restrict", kptr_restrict, 2, CAP_SYS_ADMIN, false),
+	SETTING("unprivileged_userns_clone", unprivileged_userns_clone, 0, 1),
 	CONSTANT("tainted", "0"),
 	CONSTANT("sched_rr_timeslice_ms", "100"),
 	PROC_IPC_SETTINGS,
 	PROC_DIR("random", 0555, random_dir),
 	PROC_DIR("pty", 0555, pty_dir),
+	PROC_DIR("yama", 0555, yama_dir),
 	PROC_DIR("seccomp", 0555, seccomp_dir),
 };
 /* Who may write is asked at open: it is not the owner of the file. */
@@ -372,7 +445,7 @@ static const struct proc_entry vm_dir[] = {
 	KBYTES("overcommit_kbytes", overcommit_kbytes, store_overcommit_kbytes), KBYTES("admin_reserve_kbytes", admin_reserve_kbytes, store_u64),
 	KBYTES("user_reserve_kbytes", user_reserve_kbytes, store_u64), CONSTANT("max_map_count", "65530"),
 	SETTING("mmap_rnd_bits", mmap_rnd_bits, 28, 32), SETTING("legacy_va_layout", legacy_va_layout, 0, 0x7fffffff), CONSTANT("mmap_min_addr", "65536"),
-	CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0")
+	CONSTANT("swappiness", "60"), CONSTANT("nr_hugepages", "0"), { .name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches }
 };
 static const struct proc_entry inotify_dir[] = { SETTING("max_user_instances", inotify_max_instances, 0, 0x7fffffff),
 	SETTING("max_user_watches", inotify_max_watches, 0, 0x7fffffff), SETTING("max_queued_events", inotify_max_events, 0, 0x7fffffff) };
@@ -388,12 +461,20 @@ static const struct proc_entry fs_dir[] = {
 	SETTING("leases-enable", leases_enable, 0, 0x7fffffff),
 	SETTING("dir-notify-enable", dir_notify_enable, 0, 0x7fffffff),
 	{ .name = "binfmt_misc", .mode = S_IFDIR | 0555 }, /* for the file system of that name */
-	CONSTANT("protected_symlinks", "0"),
-	CONSTANT("protected_hardlinks", "0"),
+	SETTING("protected_symlinks", protected_symlinks, 0, 1),
+	SETTING("protected_hardlinks", protected_hardlinks, 0, 1),
+	SETTING("protected_fifos", protected_fifos, 0, 2),
+	SETTING("protected_regular", protected_regular, 0, 2),
+	PROC_TEXT("dentry-state", 0444, show_dentry_state),
+	PROC_TEXT("inode-state", 0444, show_inode_state),
+	CONSTANT("overflowuid", "65534"),
+	CONSTANT("overflowgid", "65534"),
 	{ .name = "mqueue", .mode = S_IFDIR | 0555, .dir = proc_mqueue_dir, .nr = PROC_MQUEUE_NR },
 };
-static const struct proc_entry core_dir[] = { CONSTANT("somaxconn", "4096") };
-static const struct proc_entry unix_dir[] = { CONSTANT("max_dgram_qlen", "512") };
+static const struct proc_entry core_dir[] = { NET_SETTING("somaxconn", max_backlog),
+	SETTING("wmem_default", unix_sndbuf_default, UNIX_SNDBUF_MIN, 0x7fffffff), SETTING("wmem_max", unix_sndbuf_max, UNIX_SNDBUF_MIN, 0x7fffffff),
+	SETTING("rmem_default", unix_rcvbuf_default, UNIX_RCVBUF_MIN, 0x7fffffff), SETTING("rmem_max", unix_rcvbuf_max, UNIX_RCVBUF_MIN, 0x7fffffff) };
+static const struct proc_entry unix_dir[] = { NET_SETTING("max_dgram_qlen", dgram_queue) };
 static const struct proc_entry net_dir[] = { PROC_DIR("core", 0555, core_dir), PROC_DIR("unix", 0555, unix_dir) };
 
 static const struct proc_entry tty_dir[] = { SETTING("legacy_tiocsti", tty_legacy_tiocsti, 0, 1) };

@@ -187,6 +187,8 @@ extern const struct file_ops proc_mem_ops, proc_pagemap_ops;
 struct mm_split { u64 anon, file, shmem, data, stack, exec; };
 void proc_mm_split(struct mm *mm, struct mm_split *out);
 /* --- proc_sys.c, proc_net.c, proc_pando.c -------------------------------------------------------------------------------------------------- */
+/* kernel.kptr_restrict: 2 = nobody is shown where the kernel's functions are. */
+extern u32 kptr_restrict;
 #define PROC_SYS_NR 6
 /* dev.tty.legacy_tiocsti: may programs without CAP_SYS_ADMIN type on their own terminal by TIOCSTI? */
 extern u32 tty_legacy_tiocsti;

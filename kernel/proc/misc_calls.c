@@ -114,10 +114,12 @@ static long set_console_level(int level)
 	return 0;
 }
 
+u32 dmesg_restrict;
+
 long sys_syslog(u64 type64, u64 ubuf, u64 len64)
 {
 	int type = (int)type64, len = (int)len64;
-	if (type != 3 && type != 10 && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	if ((READ_ONCE(dmesg_restrict) || (type != 3 && type != 10)) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((type == 2 || type == 3 || type == 4) && (!ubuf || len < 0))
 		return -EINVAL;
@@ -357,6 +359,8 @@ long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return set_comm(a2);
 	case PR_GET_NAME:
 		return copy_to_user(a2, current->comm, sizeof(current->comm));
+	case PR_SET_PTRACER:
+		return prctl_set_ptracer(a2);
 	case PR_SET_PDEATHSIG:
 		return set_pdeathsig(a2);
 	case PR_GET_PDEATHSIG:

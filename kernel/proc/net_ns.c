@@ -2,7 +2,7 @@
 #include "mm/slab.h"
 #include "proc/ns.h"
 
-struct net_namespace init_net_ns = { .common = NS_COMMON_INIT(NS_NET, NS_INUM_NET) };
+struct net_namespace init_net_ns = { .common = NS_COMMON_INIT(NS_NET, NS_INUM_NET), .dgram_queue = NET_DGRAM_QUEUE, .max_backlog = NET_MAX_BACKLOG };
 
 static int create(struct ns_common *from, struct user_namespace *owner, struct fs_context *fs, struct ns_common **out)
 {
@@ -12,6 +12,8 @@ static int create(struct ns_common *from, struct user_namespace *owner, struct f
 		kfree(ns);
 		return err;
 	}
+	ns->dgram_queue = NET_DGRAM_QUEUE;
+	ns->max_backlog = NET_MAX_BACKLOG;
 	*out = &ns->common;
 	return 0;
 }

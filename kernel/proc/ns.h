@@ -99,6 +99,8 @@ long pid_ns_reboot(struct pid_namespace *ns, u32 cmd);
 
 /* --- user_ns.c -------------------------------------------------------------------------------------------------------------------------- */
 /* Puts c, a private copy of current's credentials, into a fresh user namespace with all capabilities there. 0, -ENOSPC, -EPERM, -ENOMEM, -EAGAIN. */
+/* kernel.unprivileged_userns_clone: 0 = only CAP_SYS_ADMIN of the first namespace makes others. */
+extern u32 unprivileged_userns_clone;
 int user_ns_create(struct cred *c);
 extern const struct ns_ops user_ns_ops;
 /* /proc/PID/uid_map and gid_map: what is written (text is changed), by whom opened the file. 0 or -errno. */

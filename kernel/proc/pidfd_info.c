@@ -160,7 +160,7 @@ long sys_pidfd_getfd(u64 pidfd, u64 fd, u64 flags)
 	pid_put(pid);
 	if (!t)
 		return -ESRCH;
-	err = task_may_access(t, true) ? task_file(t, (int)fd, &f) : -EPERM;
+	err = task_may_attach(t, true) ? task_file(t, (int)fd, &f) : -EPERM;
 	if (err == -EBADF && (t->pf & PF_EXITING))
 		err = -ESRCH;
 	task_put(t);

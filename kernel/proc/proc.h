@@ -61,6 +61,18 @@ void exit_mm_release(struct task *t);
 /* May current look into t (memory, files, namespaces), as ptrace's PTRACE_MODE_READ: with its real ids and permitted capabilities, or with those for
  * file access. => t has a reference, no locks above RANK_TASK */
 bool task_may_access(struct task *t, bool real);
+/* The same for attaching to it or reading its memory, where kernel.yama.ptrace_scope (0 to 3) has a say as well. */
+bool task_may_attach(struct task *t, bool real);
+extern u32 ptrace_scope;
+/* kernel.dmesg_restrict: the log is for CAP_SYSLOG. */
+extern u32 dmesg_restrict;
+/* May current ask to be traced by its parent? parent_capable: it has CAP_SYS_PTRACE over current. */
+bool traceme_allowed(bool parent_capable);
+/* PR_SET_PTRACER. 0 or -EINVAL. */
+long prctl_set_ptracer(u64 who);
+/* s is about to be freed. */
+struct signal;
+void ptracer_forget(struct signal *s);
 
 /* --- exec: exec.c exec_plan.c ----------------------------------------------------------------------------------------------------------- */
 /* Kernel strings, for process 1: never returns to the caller's image on success (0: then return to user mode through arch_enter_user). */

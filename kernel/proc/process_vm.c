@@ -16,7 +16,7 @@ static int borrow_mm(struct task *t, struct mm **out)
 		return -EINTR;
 	struct mm *mm = get_task_mm(t);
 	int err = mm ? 0 : -ESRCH;
-	if (mm && mm != current->mm && !task_may_access(t, true)) {
+	if (mm && mm != current->mm && !task_may_attach(t, true)) {
 		mm_put_user(mm);
 		mm = NULL;
 		err = -EPERM;

@@ -76,7 +76,7 @@ static int attach(struct task *t, bool seize, u64 addr, u64 options)
 	/* exec decides about privileges by whether it is traced: not in the middle of that. */
 	if (mutex_lock_interruptible(&t->signal->cred_guard))
 		return -ERESTARTNOINTR;
-	int err = task_may_access(t, true) ? 0 : -EPERM;
+	int err = task_may_attach(t, true) ? 0 : -EPERM;
 	if (!err) {
 		spin_lock(&tasklist_lock);
 		err = attach_locked(t, seize, (u32)options);
@@ -107,7 +107,7 @@ static int traceme(void)
 	struct tracer_id id;
 	int err = -EPERM;
 	spin_lock(&tasklist_lock);
-	if (!t->ptrace && parent_may_trace(t->real_parent, &id)) {
+	if (!t->ptrace && parent_may_trace(t->real_parent, &id) && traceme_allowed(id.cap)) {
 		err = 0;
 		/* A parent that is on its way out traces nobody; init will not, either. */
 		if (!(t->real_parent->pf & PF_EXITING)) {

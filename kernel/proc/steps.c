@@ -274,6 +274,8 @@ static void signal_put(struct signal *s)
 {
 	if (!atomic_dec_and_test(&s->refs))
 		return;
+	if (unlikely(s->ptracer))
+		ptracer_forget(s);
 	atomic_dec(&signals_alive);
 	kmem_cache_free(signal_cache, s);
 }

@@ -114,6 +114,7 @@ struct signal {
 	struct pid *pids[PIDTYPE_MAX]; /* T: TGID, PGID, SID of the process */
 	struct tty *tty;             /* S: controlling terminal; a reference held by tty room's hooks */
 	struct pid *tty_old_pgrp;    /* S */
+	struct pid *ptracer; /* T: PR_SET_PTRACER: counted; NULL = nobody, PTRACER_ANY = everybody */
 	struct rlimits rlim;         /* A of the leader */
 	struct mutex cred_guard;     /* RANK_EXEC_GUARD */
 	/* accounting of dead threads and reaped children: S */

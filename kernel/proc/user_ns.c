@@ -100,9 +100,13 @@ static int make_ns(const struct cred *c, struct user_namespace **out)
 	return 0;
 }
 
+u32 unprivileged_userns_clone = 1;
+
 int user_ns_create(struct cred *c)
 {
 	struct user_namespace *ns;
+	if (!READ_ONCE(unprivileged_userns_clone) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	int err = make_ns(c, &ns);
 	if (err)
 		return err;

@@ -224,4 +224,12 @@ void fdtable_init(void);
 /* --- fs_context.c ------------------------------------------------------------------------------------------------------------------------------- */
 void fs_context_init(void);
 
+/* --- perm.c: the fs.protected_* settings ---------------------------------------------------------------------------------------------------- */
+/* May c follow the symbolic link that is the last component, in dir? 0 or -EACCES. */
+int may_follow_link(const struct inode *dir, const struct inode *link, const struct cred *c);
+/* May i get another name? 0 or -EPERM. */
+int may_hardlink(struct inode *i);
+/* May O_CREAT open i, which is there already, in dir? 0 or -EACCES. */
+int may_create_in_sticky(const struct inode *dir, const struct inode *i);
+
 #endif

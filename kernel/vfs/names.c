@@ -212,6 +212,8 @@ static int link_path(const struct path *old, int dirfd, const char *name)
 		err = -EXDEV;
 	else if (inode_is_fixed(i) || S_ISDIR(i->mode) || !dir->ops->link)
 		err = -EPERM;
+	else
+		err = may_hardlink(i);
 	if (!err) {
 		mutex_lock_nested(&i->lock); /* a directory before what it holds */
 		if (i->nlink == 0 && !i->linkable)

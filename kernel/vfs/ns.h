@@ -54,8 +54,11 @@ extern struct time_namespace init_time_ns;
 /* Whose sockets see each other's abstract names (proc/net_ns.c). */
 struct net_namespace {
 	struct ns_common common;
+	u32 dgram_queue, max_backlog; /* a: net.unix.max_dgram_qlen, net.core.somaxconn */
 	u64 cookie; /* a: SO_NETNS_COOKIE, 0 = nobody asked yet */
 };
+#define NET_DGRAM_QUEUE 10
+#define NET_MAX_BACKLOG 4096
 extern struct net_namespace init_net_ns;
 
 static inline void ns_get(struct ns_common *ns) { atomic_inc(&ns->refs); }

@@ -189,7 +189,10 @@ static int create_round(struct walk *w, const struct open_request *r, struct pat
 	} else {
 		*out = (struct path){ parent.mnt, d };
 		path_get(out);
-		if ((w->flags & LOOKUP_NO_XDEV) && READ_ONCE(d->mounted)) {
+		err = *created || (r->flags & O_PATH) ? 0 : may_create_in_sticky(parent.dentry->inode, d->inode);
+		if (err) {
+			path_put(out);
+		} else if ((w->flags & LOOKUP_NO_XDEV) && READ_ONCE(d->mounted)) {
 			err = -EXDEV;
 			path_put(out);
 		} else {

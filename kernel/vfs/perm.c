@@ -105,3 +105,32 @@ int may_delete(struct inode *dir, struct inode *victim, bool isdir)
 		return -EISDIR;
 	return dir->dead ? -ENOENT : 0;
 }
+
+/* --- files that others have laid in wait --------------------------------------------------------------------------------------------------- */
+
+u32 protected_symlinks = 1, protected_hardlinks = 1, protected_fifos, protected_regular;
+
+int may_follow_link(const struct inode *dir, const struct inode *link, const struct cred *c)
+{
+	if (!READ_ONCE(protected_symlinks) || link->uid == c->fsuid || (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
+		return 0;
+	return link->uid == dir->uid ? 0 : -EACCES;
+}
+
+/* Can nobody gain anything by another name for it? */
+static bool safe_hardlink_source(struct inode *i)
+{
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		return false;
+	return inode_permission(i, MAY_READ | MAY_WRITE) == 0;
+}
+
+int may_hardlink(struct inode *i) { return !READ_ONCE(protected_hardlinks) || safe_hardlink_source(i) || inode_owner_or_capable(i) ? 0 : -EPERM; }
+
+int may_create_in_sticky(const struct inode *dir, const struct inode *i)
+{
+	u32 level = S_ISFIFO(i->mode) ? READ_ONCE(protected_fifos) : S_ISREG(i->mode) ? READ_ONCE(protected_regular) : 1;
+	if (!level || likely(!(dir->mode & S_ISVTX)) || i->uid == dir->uid || i->uid == current_cred()->fsuid)
+		return 0;
+	return (dir->mode & S_IWOTH) || ((dir->mode & S_IWGRP) && level >= 2) ? -EACCES : 0;
+}

@@ -38,7 +38,6 @@
 #define SO_PEERPIDFD 77
 #endif
 #define SCM_MAX_FD 253
-#define SOMAXCONN 4096
 
 #define SHUT_RCV 1u /* struct unix_socket's shutdown bits: how + 1 */
 #define SHUT_SND 2u

@@ -22,9 +22,6 @@
 #include "vfs/internal.h"
 #include "vfs/poll.h"
 
-#define DGRAM_QUEUE 10 /* net.unix.max_dgram_qlen */
-#define BUF_DEFAULT 212992u
-
 DEFINE_SPINLOCK(unix_table_lock, RANK_UNIX_TABLE);
 static DEFINE_SPINLOCK(all_lock, RANK_UNIX_ALL);
 static LIST_HEAD(all_sockets); /* all_lock */
@@ -105,13 +102,14 @@ struct unix_socket *unix_create(u8 type)
 	list_init(&s->name_node);
 	list_init(&s->inflight_node);
 	list_init(&s->gc_node);
-	s->max_queue = DGRAM_QUEUE;
 	s->peek_off = -1;
-	s->sndbuf = s->rcvbuf = BUF_DEFAULT;
+	s->sndbuf = READ_ONCE(unix_sndbuf_default);
+	s->rcvbuf = READ_ONCE(unix_rcvbuf_default);
 	s->rcvtimeo = s->sndtimeo = NO_TIMEOUT;
 	s->lowat = 1;
 	s->net = current_nsproxy()->net;
 	ns_get(&s->net->common);
+	s->max_queue = READ_ONCE(s->net->dgram_queue);
 	spin_lock(&all_lock);
 	list_add_tail(&s->all_node, &all_sockets);
 	spin_unlock(&all_lock);

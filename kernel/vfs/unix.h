@@ -105,6 +105,10 @@ struct unix_socket {
 #define STAMP_ON 1u
 #define STAMP_NS 2u /* a timespec, not a timeval */
 #define STAMP_NEW 4u /* under the numbers of the 64-bit time ABI */
+/* net.core.{r,w}mem_{default,max}: unix_opts.c. */
+#define UNIX_SNDBUF_MIN 4608u
+#define UNIX_RCVBUF_MIN 2304u
+extern u32 unix_sndbuf_default, unix_sndbuf_max, unix_rcvbuf_default, unix_rcvbuf_max;
 extern struct spinlock unix_table_lock; /* RANK_UNIX_TABLE */
 extern const struct file_ops unix_fops;
 

@@ -16,7 +16,7 @@ int unix_listen(struct unix_socket *s, int backlog)
 	if (s->state == UNIX_CONNECTED) {
 		err = -EINVAL;
 	} else {
-		s->max_queue = min((u32)backlog, (u32)SOMAXCONN);
+		s->max_queue = min((u32)backlog, READ_ONCE(s->net->max_backlog));
 		s->state = UNIX_LISTENING;
 		struct unix_peer old = s->peer_id;
 		s->peer_id = me;

@@ -7,9 +7,7 @@
 #include "vfs/unix.h"
 #include "vfs/userns.h"
 
-#define BUF_MAX 212992u
-#define SNDBUF_MIN 4608u
-#define RCVBUF_MIN 2304u
+u32 unix_sndbuf_default = 212992, unix_sndbuf_max = 212992, unix_rcvbuf_default = 212992, unix_rcvbuf_max = 212992;
 
 /* Options that are yes or no, and that change nothing for unix sockets: they are remembered and told back, as Linux does. */
 static bool is_remembered(int name)
@@ -60,11 +58,11 @@ static int get_timeout(uaddr_t val, int len, u64 *out)
 	return 0;
 }
 
-static u32 buffer_size(s32 val, u32 least, bool force)
+static u32 buffer_size(s32 val, u32 least, u32 most, bool force)
 {
 	u32 v = (u32)val;
 	if (!force)
-		v = min(v, BUF_MAX);
+		v = min(v, most);
 	else if (val < 0)
 		v = 0;
 	return max(min(v, 0x3fffffffu) * 2, least);
@@ -76,10 +74,10 @@ static int set_buffers(struct unix_socket *s, int name, s32 val)
 	if (force && !capable(CAP_NET_ADMIN))
 		return -EPERM;
 	if (name == SO_RCVBUF || name == SO_RCVBUFFORCE) {
-		WRITE_ONCE(s->rcvbuf, buffer_size(val, RCVBUF_MIN, force));
+		WRITE_ONCE(s->rcvbuf, buffer_size(val, UNIX_RCVBUF_MIN, READ_ONCE(unix_rcvbuf_max), force));
 		return 0;
 	}
-	WRITE_ONCE(s->sndbuf, buffer_size(val, SNDBUF_MIN, force));
+	WRITE_ONCE(s->sndbuf, buffer_size(val, UNIX_SNDBUF_MIN, READ_ONCE(unix_sndbuf_max), force));
 	if (unix_writable(s))
 		wake_up_all(&s->wait);
 	return 0;

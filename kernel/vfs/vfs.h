@@ -285,6 +285,8 @@ void vfs_counts(struct vfs_counts *out);
 void vfs_drop_caches(void);
 /* Has current another root than its mount namespace? */
 bool vfs_current_chrooted(void);
+/* fs.protected_symlinks, _hardlinks (0, 1), _fifos, _regular (0 to 2): what may be done with others' files in sticky directories; vfs/perm.c. */
+extern u32 protected_symlinks, protected_hardlinks, protected_fifos, protected_regular;
 /* fs.file-max: opens beyond it fail with ENFILE (CAP_SYS_ADMIN excepted). */
 extern u64 vfs_max_files;
 /* The file systems below vfs_init: fs/tmpfs.c. Registers tmpfs and makes the superblock of the root. */

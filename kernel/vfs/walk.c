@@ -232,13 +232,14 @@ static int prepend(struct walk *w, const char *text, const char *rest)
 	return 0;
 }
 
-static int check_link(struct walk *w, const struct inode *i)
+/* rest: what comes behind the link, which is in cur. */
+static int check_link(struct walk *w, const struct inode *i, const char *rest)
 {
 	if (w->links++ >= MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || (w->cur.mnt->flags & MS_NOSYMFOLLOW))
 		return -ELOOP;
 	if (i->ops && i->ops->follow && (w->flags & LOOKUP_NO_MAGICLINKS))
 		return -ELOOP;
-	return 0;
+	return *rest ? 0 : may_follow_link(w->cur.dentry->inode, i, w->cred);
 }
 
 /* After the text is in place: an absolute one starts again from the root. */
@@ -294,7 +295,7 @@ static int follow_slow(struct walk *w, struct path dir, struct inode *i, const c
 static int follow_link(struct walk *w, struct dentry *link, const char *rest)
 {
 	struct inode *i = link->inode;
-	int err = check_link(w, i);
+	int err = check_link(w, i, rest);
 	if (err)
 		return err;
 	if (!i->link)
