@@ -6,6 +6,7 @@
 #include "tty/tty.h"
 
 #include "fs/devtmpfs.h"
+#include "fs/procfs.h"
 #include "fs/sysfs.h"
 #include "lib/format.h"
 #include "lib/log.h"
@@ -117,13 +118,15 @@ static struct tty *console_tty(void)
 	return serial;
 }
 
-int console_list(char *buf, size_t size)
+/* /proc/consoles: enabled, the one behind /dev/console, showing what was logged before it; a serial port also before its CPU is up. */
+static int show_consoles(struct text *t, const struct proc_node *n)
 {
 	struct tty *tty = console_tty();
-	if (!tty)
-		return 0;
-	return format_str(buf, size, "%-20s -W- (EC p a)  %3u:%u\n", tty->name, MAJOR(tty->rdev), MINOR(tty->rdev));
+	if (tty)
+		text_printf(t, "%-20s -W- (EC  p %c) %4u:%u\n", tty->name, tty == serial ? 'a' : ' ', MAJOR(tty->rdev), MINOR(tty->rdev));
+	return 0;
 }
+static const struct proc_entry consoles_entry = { .name = "consoles", .mode = S_IFREG | 0444, .show = show_consoles };
 
 static int serial_open(struct inode *i, struct file *f) { return serial ? tty_open_file(serial, f, false) : -ENXIO; }
 static int hvc_open(struct inode *i, struct file *f)
@@ -208,6 +211,7 @@ void tty_init(void)
 	register_chrdev(5, 1, 1, &console_fops);
 	register_chrdev(4, 64, 1, &serial_fops);
 	pty_init();
+	proc_register(&consoles_entry);
 	node("tty", S_IFCHR | 0666, MKDEV(5, 0));
 	node("console", S_IFCHR | 0600, MKDEV(5, 1));
 	node("ptmx", S_IFCHR | 0666, MKDEV(5, 2));

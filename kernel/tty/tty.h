@@ -143,8 +143,6 @@ bool pty_master_gone(struct pty *pty);
 void tty_init(void);
 /* One console= parameter; the last one is /dev/console. Before tty_init. */
 void console_param(const char *value);
-/* The text of /proc/consoles: length as format_str. */
-int console_list(char *buf, size_t size);
 /* A virtio console port that is a console: gives /dev/hvc0. 0, -EBUSY (there is one), -ENOMEM. start as in tty_ops. */
 int tty_register_hvc(const struct tty_ops *ops, void *driver, struct tty **out);
 /* A terminal that the user sees grew or shrank: sets it, SIGWINCH. */

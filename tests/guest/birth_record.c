@@ -5,22 +5,16 @@
 #include <sys/resource.h>
 
 static char text[65536];
-static const char *slurp(const char *path)
+static const char *text_of(const char *path)
 {
-	int fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	ssize_t n = 0, got;
-	while ((got = read(fd, text + n, sizeof(text) - 1 - (size_t)n)) > 0)
-		n += got;
-	close(fd);
-	text[n] = 0;
+	read_text(path, text, sizeof(text));
 	return text;
 }
 static const char *birth_of(pid_t pid)
 {
 	char path[40];
 	snprintf(path, sizeof(path), "/proc/%d/birth", pid);
-	return slurp(path);
+	return text_of(path);
 }
 static void need_pando(void)
 {
@@ -58,7 +52,7 @@ static void of_the_first(void)
 	CHECK(has(birth_of(1), "creator:\t0 (swapper") && has(text, "call:\tuser_mode_thread\n") && has(text, "CLONE_FS"));
 	CHECK(has(birth_of(2), "creator:\t0 (swapper") && has(text, "call:\tkernel_thread\n") && has(text, "step.mm:\tnone\n"));
 	CHECK(has(birth_of(3), "creator:\t2 (kthreadd)\ncall:\tkernel_thread\n"));
-	CHECK(has(slurp("/proc/births_idle"), "cpu:\t0\ncreator:\tnone\ncall:\tboot\n"));
+	CHECK(has(text_of("/proc/births_idle"), "cpu:\t0\ncreator:\tnone\ncall:\tboot\n"));
 }
 
 static void times(void)
@@ -85,7 +79,7 @@ static const char *last_failure(void)
 	static char line[300];
 	line[0] = 0;
 	snprintf(mine, sizeof(mine), " %d (", getpid());
-	slurp("/proc/births_failed");
+	text_of("/proc/births_failed");
 	for (char *l = strtok(text, "\n"); l; l = strtok(NULL, "\n"))
 		if (strstr(l, mine))
 			snprintf(line, sizeof(line), "%s", l);
@@ -118,7 +112,7 @@ static void failures(void)
 		for (int i = 0; i < 100; i++)
 			CHECK_ERR(syscall(SYS_fork), EAGAIN);
 		int lines = 0;
-		for (const char *p = slurp("/proc/births_failed"); (p = strchr(p, '\n')); p++)
+		for (const char *p = text_of("/proc/births_failed"); (p = strchr(p, '\n')); p++)
 			lines++;
 		CHECK(lines == 64);
 	}),
@@ -129,7 +123,7 @@ static void *thread(void *arg)
 {
 	char path[60];
 	snprintf(path, sizeof(path), "/proc/self/task/%d/birth", gettid());
-	slurp(path);
+	text_of(path);
 	return NULL;
 }
 static void of_a_thread(void)

@@ -160,6 +160,30 @@ __attribute__((unused)) static void await_state_at(const char *file, int line, p
 	}
 }
 #define await_state(pid, states) await_state_at(__FILE__, __LINE__, pid, states)
+/* All of a file, which is shorter than size, with a 0 behind it. Its length. */
+__attribute__((unused)) static size_t read_text(const char *path, char *buf, size_t size)
+{
+	size_t n = 0;
+	ssize_t got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	while ((got = read(fd, buf + n, size - n)) > 0)
+		n += (size_t)got;
+	CHECK(got == 0 && n < size);
+	close(fd);
+	buf[n] = 0;
+	return n;
+}
+/* A child that does nothing until it is killed. */
+__attribute__((unused)) static pid_t sleeping_child(void)
+{
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (!pid)
+		for (;;)
+			pause();
+	return pid;
+}
 __attribute__((unused)) static void write_file(const char *path, const void *data, size_t n, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -121,14 +121,7 @@ static const char *text_of(pid_t p, const char *name)
 	static char buf[1 << 16];
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/%s", p, name);
-	int fd = open(path, O_RDONLY);
-	size_t n = 0;
-	ssize_t got;
-	CHECK(fd >= 0);
-	while ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	buf[n] = 0;
+	read_text(path, buf, sizeof(buf));
 	return buf;
 }
 /* The stack pointer at the first instruction. */

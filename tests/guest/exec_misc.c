@@ -60,11 +60,7 @@ static const char *command(const char *file, const char *what)
 static const char *text_of(const char *file)
 {
 	static char buf[2000];
-	int fd = open(file, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	CHECK(n >= 0);
-	buf[n] = 0;
+	read_text(file, buf, sizeof(buf));
 	return buf;
 }
 /* What the interpreter wrote when the file was run with the arguments "zero" and "one"; or "errno N". */

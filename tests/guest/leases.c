@@ -344,17 +344,6 @@ static void holder_dies(void)
 
 /* --- /proc --------------------------------------------------------------------------------------------------------------------------------- */
 
-static void slurp(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n, all = 0;
-	CHECK(fd >= 0);
-	while ((n = read(fd, buf + all, size - 1 - (size_t)all)) > 0)
-		all += n;
-	CHECK(n == 0);
-	buf[all] = 0;
-	close(fd);
-}
 /* The lines of /proc/locks about f, from the second word on, with the given pid as P. */
 static void locks_of(int fd, char *out, size_t size)
 {
@@ -363,7 +352,7 @@ static void locks_of(int fd, char *out, size_t size)
 	struct stat st;
 	CHECK(fstat(fd, &st) == 0);
 	snprintf(id, sizeof(id), "%02x:%02x:%lu ", (unsigned)(st.st_dev >> 8 & 0xfff), (unsigned)(st.st_dev & 0xff), (unsigned long)st.st_ino);
-	slurp("/proc/locks", buf, sizeof(buf));
+	read_text("/proc/locks", buf, sizeof(buf));
 	*out = 0;
 	for (char *l = strtok(buf, "\n"); l; l = strtok(NULL, "\n")) {
 		char *at = strstr(l, id), kind[64];
@@ -402,7 +391,7 @@ static void shown(void)
 	locks_of(fd, text, sizeof(text));
 	CHECK(!strcmp(text, "FLOCK  ADVISORY  WRITE me 0 EOF\n"));
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	slurp(path, text, sizeof(text));
+	read_text(path, text, sizeof(text));
 	CHECK(strstr(text, "\nlock:\t1: FLOCK  ADVISORY  WRITE "));
 	pid_t pid = fork();
 	if (!pid) {
@@ -419,7 +408,7 @@ static void shown(void)
 	CHECK(EXITED(reap(opener(O_RDONLY | O_NONBLOCK)), EWOULDBLOCK));
 	locks_of(fd, text, sizeof(text));
 	CHECK(!strcmp(text, "LEASE  BREAKING  READ me 0 EOF\n"));
-	slurp(path, text, sizeof(text));
+	read_text(path, text, sizeof(text));
 	CHECK(strstr(text, "\nlock:\t1: LEASE  BREAKING  READ "));
 	CHECK(lease(fd, F_UNLCK) == 0);
 	locks_of(fd, text, sizeof(text));

@@ -8,15 +8,7 @@
 static char *text_of(const char *path)
 {
 	static char buf[1 << 16];
-	size_t n = 0;
-	ssize_t got;
-	int fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	while ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0)
-		n += (size_t)got;
-	CHECK(got == 0);
-	close(fd);
-	buf[n] = 0;
+	read_text(path, buf, sizeof(buf));
 	return buf;
 }
 static char *file_of(pid_t pid, const char *name)
@@ -34,15 +26,6 @@ static long field(const char *text, const char *name)
 			return strtol(p + n + 1, NULL, 0);
 	check_fail(__FILE__, __LINE__, name, 0);
 	return 0;
-}
-static pid_t sleeper(void)
-{
-	pid_t p = fork();
-	CHECK(p >= 0);
-	if (!p)
-		for (;;)
-			pause();
-	return p;
 }
 
 /* --- what there is ------------------------------------------------------------------------------------------------------------------------ */
@@ -119,7 +102,7 @@ static void who_may_read(void)
 {
 	if (geteuid())
 		check_skip("needs root");
-	pid_t roots = sleeper(), mine = fork();
+	pid_t roots = sleeping_child(), mine = fork();
 	if (!mine) {
 		CHECK(setgid(1000) == 0 && setuid(1000) == 0);
 		prctl(PR_SET_DUMPABLE, 0);
@@ -245,7 +228,7 @@ static void signals_and_ids(void)
 static void states(void)
 {
 	int st;
-	pid_t p = sleeper();
+	pid_t p = sleeping_child();
 	await_state(p, "S");
 	CHECK(strstr(file_of(p, "status"), "\nState:\tS (sleeping)\n"));
 	kill(p, SIGSTOP);
@@ -395,7 +378,7 @@ static void slack_of_timers(void)
 	CHECK_ERR(write(fd, "x", 1), EINVAL);
 	if (geteuid())
 		return;
-	pid_t p = sleeper();
+	pid_t p = sleeping_child();
 	char path[40];
 	snprintf(path, sizeof(path), "/proc/%d/timerslack_ns", p);
 	CHECK(EXITED(IN_CHILD({
@@ -410,6 +393,25 @@ static void slack_of_timers(void)
 	reap(p);
 }
 
+/* --- /proc/consoles ------------------------------------------------------------------------------------------------------------------------ */
+
+/* One line a console: its name in 21 columns, what it can do, its flags, the number of its device. The one that is /dev/console has a C. */
+static void consoles(void)
+{
+	char name[32], can[8], flags[16], want[80], *line, *save;
+	unsigned major, minor;
+	int preferred = 0, lines = 0;
+	for (line = strtok_r(text_of("/proc/consoles"), "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		CHECK(sscanf(line, "%31s %7s (%15[^)]) %u:%u", name, can, flags, &major, &minor) == 5);
+		snprintf(want, sizeof(want), "%-21s%s (%s) %4u:%u", name, can, flags, major, minor);
+		CHECK(!strcmp(line, want));
+		CHECK(strlen(can) == 3 && can[1] == 'W' && strlen(flags) == 7 && flags[0] == 'E');
+		preferred += flags[1] == 'C';
+		lines++;
+	}
+	CHECK(lines > 0 && preferred == 1);
+}
+
 CASES(CASE(names_and_modes), CASE(who_may_read), CASE(fields_of_status_in_order), CASE(sizes_follow_the_memory), CASE(slots_for_descriptors),
 	CASE(signals_and_ids), CASE(states), CASE(fields_of_stat), CASE(fields_of_statm), CASE(reads_and_writes_are_counted), CASE(lines_of_limits),
-	CASE(slack_of_timers))
+	CASE(slack_of_timers), CASE(consoles))

@@ -12,14 +12,7 @@
 static char *read_all(const char *path, size_t *size)
 {
 	static char buf[1 << 18];
-	size_t n = 0;
-	ssize_t got;
-	int fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	while ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	buf[n] = 0;
+	size_t n = read_text(path, buf, sizeof(buf));
 	if (size)
 		*size = n;
 	return buf;

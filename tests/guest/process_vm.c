@@ -12,12 +12,7 @@ static void setup(void)
 static pid_t sleeper(void)
 {
 	setup();
-	pid_t p = fork();
-	CHECK(p >= 0);
-	if (!p)
-		for (;;)
-			pause();
-	return p;
+	return sleeping_child();
 }
 static long rd(pid_t p, void *l, size_t ln, void *r, size_t rn) { struct iovec a = { l, ln }, b = { r, rn }; return syscall(SYS_process_vm_readv, p, &a, 1, &b, 1, 0); }
 static long wr(pid_t p, void *l, size_t ln, void *r, size_t rn) { struct iovec a = { l, ln }, b = { r, rn }; return syscall(SYS_process_vm_writev, p, &a, 1, &b, 1, 0); }

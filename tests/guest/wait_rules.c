@@ -11,15 +11,6 @@
 #define PIDFD_THREAD O_EXCL
 #define PIDFD_NONBLOCK O_NONBLOCK
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-	CHECK(pid >= 0);
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
 /* A child with another exit signal. */
 static pid_t clone_child(int sig, int code)
 {
@@ -55,7 +46,7 @@ static void targets_that_are_none(void)
 static void by_pidfd(void)
 {
 	siginfo_t si;
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 	int fd = pidfd(pid, 0), nb = pidfd(pid, PIDFD_NONBLOCK);
 	memset(&si, 7, sizeof(si));
 	CHECK(wait_id(P_PIDFD, fd, &si, WEXITED | WNOHANG, NULL) == 0 && si.si_pid == 0 && si.si_signo == 0 && si.si_code == 0);
@@ -103,7 +94,7 @@ static void stops_and_continues_once(void)
 {
 	siginfo_t si;
 	int st;
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 	kill(pid, SIGSTOP);
 	CHECK(wait_id(P_PID, pid, &si, WSTOPPED | WNOWAIT, NULL) == 0 && si.si_code == CLD_STOPPED && si.si_status == SIGSTOP && si.si_signo == SIGCHLD);
 	CHECK(wait_id(P_PID, pid, &si, WSTOPPED, NULL) == 0 && si.si_code == CLD_STOPPED);
