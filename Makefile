@@ -35,11 +35,14 @@ KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(gcc_include) -I
 KLDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 .PHONY: all kernel help clean
+# target: all              everything below that is not a test (what ./dev build does)
 all: kernel
+# target: kernel           build/pando.elf; DEBUG=1: build/pando-debug.elf; LTO=0: quicker to build, slower
 kernel: $(kernel_elf)
 
+# target: help             this list
 help:
-	@sed -n 's/^# *target: *//p' Makefile
+	@sed -n 's/^# *target: *//p' $(MAKEFILE_LIST)
 
 # The Linux ABI's numbers and structs: links to linux-libc-dev's folders, so that no other header of the host is in reach.
 uapi_stamp := $(O)/uapi/.stamp
@@ -77,6 +80,7 @@ include scripts/kernel-link.mk
 -include scripts/tests.mk
 -include scripts/fuzz.mk
 
+# target: clean            removes build/
 clean:
 	rm -rf $(O)
 

@@ -19,6 +19,7 @@ $(perfetto_h): $(perfetto_c)
 
 .PHONY: host install uninstall
 all: host
+# target: host             build/pando, the command
 host: $(host_bin)
 
 # The guest that tells whether KVM works is a kernel of its own, carried inside the command.
@@ -71,9 +72,11 @@ $(O)/pando-asan: $(asan_o)
 $(asan_obj)/%_test: $(asan_obj)/host/%_test.o $(filter-out %/main.o,$(asan_o))
 	@echo "  LD    $@"
 	$(Q)$(CC) $(asan_flags) -o $@ $^ $(HOST_LIBS) -lcmocka
+# target: host-tests       the command's unit tests, under ASan and UBSan
 host-tests: $(host_tests)
 	$(Q)for t in $^; do $$t || exit 1; done
 
+# target: install          the command, its kernel, the built-in image and the manual page into PREFIX (/usr/local); uninstall
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(datadir) $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
