@@ -43,6 +43,7 @@ struct mm {
 	u64 hiwater_rss;            /* pages; sampled where rss is about to shrink */
 	u32 dumpable;               /* 0, 1, 2 */
 	u32 dump_filter;            /* a: /proc/PID/coredump_filter; inherited by fork, kept over exec */
+	bool unfinished; /* I: exec could not build it, only its death is left: no core (Linux knows no format for it yet) */
 	bool thp_disabled; /* a: PR_SET_THP_DISABLE, which is so for everybody here; inherited and kept likewise */
 	u8 mdwe; /* a: PR_MDWE_*: nothing becomes executable that could be written; inherited and kept likewise */
 	u32 membarrier;             /* a: registrations, as MEMBARRIER_CMD_REGISTER_* bits; inherited by fork */

@@ -286,7 +286,7 @@ void do_coredump(int sig, const struct ksiginfo *info)
 	d->info = info;
 	d->limit = d->out.limit = rlimit_cur(RLIMIT_CORE);
 	d->dumpable = current->mm->dumpable;
-	if (d->dumpable && stop_threads(d)) {
+	if (d->dumpable && !current->mm->unfinished && stop_threads(d)) {
 		arch_fpu_save();
 		bool ok = !core_name_make(d, &name);
 		if (ok)

@@ -232,6 +232,10 @@ int exec_build_image(struct exec *e)
 		err = exec_build_stack(e);
 	if (!err && (e->personality & MMAP_PAGE_ZERO))
 		map_page_zero(e);
+	if (err) {
+		mm->unfinished = true;
+		memset(mm->auxv, 0, sizeof(mm->auxv));
+	}
 	mm->start_code = p->start_code + e->bias;
 	mm->end_code = p->end_code + e->bias;
 	mm->start_data = p->start_data + e->bias;

@@ -506,6 +506,28 @@ static void sigkill_when_it_is_written(void)
 	unlink("/tmp/d");
 }
 
+/* A program whose image cannot be mapped dies of it, and there is nothing to dump. */
+static void a_program_that_never_began(void)
+{
+	struct {
+		Elf64_Ehdr e;
+		Elf64_Phdr p;
+	} bad = {
+		.e = { .e_ident = "\177ELF\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1, .e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1, .e_ehsize = sizeof(Elf64_Ehdr), .e_entry = 0x10000000 },
+		.p = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x10000000, .p_filesz = sizeof(bad), .p_memsz = 10, .p_align = 4096 },
+	};
+	start("core");
+	write_file("bad", &bad, sizeof(bad), 0755);
+	unlink("core");
+	pid_t pid = fork();
+	if (!pid) {
+		execv("bad", (char *[]){ "bad", NULL });
+		_exit(1);
+	}
+	CHECK(reap(pid) == SIGSEGV && access("core", F_OK) != 0);
+}
+
 CASES(CASE(a_core_file), CASE(the_notes), CASE(registers_of_a_fault), CASE(every_thread), CASE(not_the_leader), CASE(limits), CASE(not_dumpable),
-	CASE(other_signals_leave_none), CASE(names), CASE(what_is_in_the_way), CASE(the_filter), CASE(holes), CASE(to_a_program),
+	CASE(other_signals_leave_none), CASE(names), CASE(what_is_in_the_way), CASE(the_filter), CASE(holes), CASE(to_a_program), CASE(a_program_that_never_began),
 	CASE(sigkill_breaks_off), CASE(sigkill_when_it_is_written))
