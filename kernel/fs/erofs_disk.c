@@ -62,7 +62,7 @@ static int read_at(struct erofs *e, u64 pos, void *buf, size_t n)
 	return e->read(e->arg, pos, buf, n);
 }
 
-static u64 time_of(u64 sec, u32 ns) { return ns < NSEC && sec < ~0UL / NSEC - 1 ? sec * NSEC + ns : 0; }
+static struct file_time time_of(u64 sec, u32 ns) { return file_time_at((s64)sec, ns < NSEC ? ns : 0); }
 
 static int refuse(const char **why, const char *text, int err)
 {

@@ -11,6 +11,7 @@
 #include <linux/stat.h>
 #endif
 
+#include "lib/file_time.h"
 #include "lib/lz4.h"
 #include "lib/types.h"
 
@@ -23,7 +24,7 @@ struct erofs {
 	void *arg;
 	u64 size; /* of the device */
 	u64 root_nid, inodes, blocks;
-	u64 build_time; /* ns since 1970 */
+	struct file_time build_time;
 	u32 meta_block, xattr_block;
 	/* Compressed files. The caller gives the room before the first erofs_data() of one: EROFS_WORK + packed_max bytes, and lets one call in at a time. */
 	u8 *work;
@@ -37,7 +38,8 @@ struct erofs_inode {
 	u64 nid, at; /* number; position on the device */
 	u32 head; /* bytes of the inode and its attributes */
 	u32 mode, uid, gid, nlink, ino;
-	u64 rdev, size, mtime;
+	u64 rdev, size;
+	struct file_time mtime;
 	enum erofs_layout layout;
 	u32 block; /* first block of the data */
 	u32 chunk_shift; /* EROFS_CHUNKS: log2 of a chunk's bytes */

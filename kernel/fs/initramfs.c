@@ -183,7 +183,7 @@ static void set_attributes(struct inode *i, const struct cpio_entry *e)
 	i->mode = (i->mode & S_IFMT) | (S_ISLNK(i->mode) ? 0777 : e->mode & 07777);
 	i->uid = e->uid;
 	i->gid = e->gid;
-	i->atime = i->mtime = (u64)e->mtime * 1000000000UL;
+	i->atime = i->mtime = file_time_at(e->mtime, 0);
 }
 
 static struct seen **seen_slot(struct unpack *u, const struct cpio_entry *e)

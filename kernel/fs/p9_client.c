@@ -211,12 +211,12 @@ int p9_walk(struct p9_session *s, u32 fid, u32 newfid, const char *name, struct 
 #define SETATTR_ATIME_SET 128u
 #define SETATTR_MTIME_SET 256u
 
-static bool get_time(struct p9_call *c, u64 *out)
+static bool get_time(struct p9_call *c, struct file_time *out)
 {
 	u64 sec, ns;
 	if (!get(c, &sec, 8) || !get(c, &ns, 8))
 		return false;
-	*out = (s64)sec < 0 || ns >= NSEC || sec > ~0UL / NSEC - 1 ? 0 : sec * NSEC + ns;
+	*out = file_time_at((s64)sec, ns < NSEC ? ns : 0);
 	return true;
 }
 
@@ -241,8 +241,8 @@ int p9_setattr(struct p9_session *s, u32 fid, const struct inode_attr *a)
 		valid |= SETATTR_ATIME_SET;
 	if ((valid & ATTR_MTIME) && !(a->valid & ATTR_MTIME_NOW))
 		valid |= SETATTR_MTIME_SET;
-	return rpc(s, NULL, TSETATTR, "dddddqqqqq", fid, valid, a->mode, a->uid, a->gid, a->size, a->atime / NSEC, a->atime % NSEC, a->mtime / NSEC,
-		a->mtime % NSEC);
+	return rpc(s, NULL, TSETATTR, "dddddqqqqq", fid, valid, a->mode, a->uid, a->gid, a->size, (u64)a->atime.sec, (u64)a->atime.nsec,
+		(u64)a->mtime.sec, (u64)a->mtime.nsec);
 }
 
 int p9_statfs(struct p9_session *s, u32 fid, struct statfs *out)

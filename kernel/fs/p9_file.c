@@ -42,7 +42,7 @@ static void *data_buffer(size_t want, u32 *size)
 static void p9_check_pages(struct inode *i)
 {
 	struct p9_inode *p = p9_of(i);
-	if (p->page_size == i->size && p->page_mtime == i->mtime)
+	if (p->page_size == i->size && file_time_same(p->page_mtime, i->mtime))
 		return;
 	as_punch(&i->data, 0, ~0UL >> PAGE_SHIFT);
 	p->page_size = i->size;

@@ -21,7 +21,7 @@ struct p9_attr {
 	struct p9_qid qid;
 	u32 mode, uid, gid;
 	u64 nlink, rdev, size, blocks;
-	u64 atime, mtime, ctime; /* ns since 1970 */
+	struct file_time atime, mtime, ctime;
 };
 /* One mounted folder. Fids are our numbers for places and open files on the other side. */
 struct p9_session {
@@ -57,7 +57,9 @@ struct p9_inode {
 	struct list_head opens; /* session lock: what is open of it on the other side */
 	struct p9_open *fresh; /* a: opened by its creation, for the open that follows; NULL = taken or none */
 	struct p9_open *reader; /* a: what pages are read through; NULL = never mapped */
-	u64 page_size, page_mtime; /* inode lock: of the file whose pages are in the cache */
+	/* inode lock: of the file whose pages are in the cache */
+	u64 page_size;
+	struct file_time page_mtime;
 };
 
 static inline struct p9_session *p9_session_of(const struct inode *i) { return i->sb->private; }

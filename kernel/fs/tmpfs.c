@@ -295,7 +295,7 @@ int tmpfs_nameless(struct super *sb, u32 mode, struct inode **out)
 
 /* --- directory operations --------------------------------------------------------------------------------------------------------------------------- */
 
-static void dir_changed(struct inode *dir) { dir->mtime = dir->ctime = clock_real(); }
+static void dir_changed(struct inode *dir) { dir->mtime = dir->ctime = file_now(); }
 
 static int tmpfs_lookup(struct inode *dir, const char *name, struct inode **out)
 {
@@ -420,7 +420,7 @@ static int tmpfs_rename(struct inode *od, const char *on, struct inode *src, str
 		target->nlink -= S_ISDIR(target->mode) ? 2 : 1;
 		if (S_ISDIR(target->mode))
 			nd->nlink--;
-		target->ctime = clock_real();
+		target->ctime = file_now();
 		inode_put(target); /* the entry's; the caller holds its own */
 	} else {
 		int err = entry_add(nd, nn, (u32)strlen(nn), src);

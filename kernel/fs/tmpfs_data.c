@@ -72,7 +72,7 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *buf, size_t si
 	if (!err)
 		err = tmpfs_xattr_set(&info->xattrs, name, buf, size, flags);
 	if (!err)
-		i->ctime = clock_real();
+		i->ctime = file_now();
 	return err;
 }
 
@@ -87,7 +87,7 @@ int tmpfs_removexattr(struct inode *i, const char *name)
 	struct tmpfs_inode *info = i->private;
 	int err = info ? tmpfs_xattr_remove(&info->xattrs, name) : -ENODATA;
 	if (!err)
-		i->ctime = clock_real();
+		i->ctime = file_now();
 	return err;
 }
 

@@ -262,7 +262,7 @@ static void insert(struct mqueue *q, struct msg *m)
 	q->bytes += m->size;
 }
 
-static void touch(struct file *f) { f->inode->atime = f->inode->mtime = f->inode->ctime = clock_real(); }
+static void touch(struct file *f) { f->inode->atime = f->inode->mtime = f->inode->ctime = file_now(); }
 
 /* Takes m over when it succeeds. */
 static int send(struct file *f, struct mqueue *q, struct msg *m, u64 deadline)
@@ -444,7 +444,7 @@ long sys_mq_notify(u64 fd, u64 uevent)
 		mqueue_stop_notify(q);
 	spin_unlock(&q->lock);
 	if (!err && (uevent || mine))
-		f->inode->atime = f->inode->ctime = clock_real();
+		f->inode->atime = f->inode->ctime = file_now();
 	file_put(f);
 	return err;
 }
@@ -476,7 +476,7 @@ long sys_mq_getsetattr(u64 fd, u64 unew, u64 uold)
 	if (unew) {
 		u32 keep = f->flags & ~(u32)O_NONBLOCK;
 		WRITE_ONCE(f->flags, keep | (u32) new.mq_flags);
-		f->inode->atime = f->inode->ctime = clock_real();
+		f->inode->atime = f->inode->ctime = file_now();
 	}
 	file_put(f);
 	return uold ? copy_to_user(uold, &old, sizeof(old)) : 0;

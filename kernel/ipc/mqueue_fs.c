@@ -197,7 +197,7 @@ static int root_create(struct inode *dir, const char *name, u32 mode, u64 rdev, 
 	e->pos = s->next_pos++;
 	list_add_tail(&e->node, &s->entries);
 	dir->size += DIRENT_SIZE;
-	dir->atime = dir->mtime = dir->ctime = clock_real();
+	dir->atime = dir->mtime = dir->ctime = file_now();
 	inode_get(e->inode);
 	*out = e->inode;
 	return 0;
@@ -208,7 +208,7 @@ static int root_unlink(struct inode *dir, const char *name, struct inode *victim
 	struct mq_entry *e = find_entry(super_of(dir), name);
 	list_del(&e->node);
 	dir->size -= DIRENT_SIZE;
-	dir->atime = dir->mtime = dir->ctime = clock_real();
+	dir->atime = dir->mtime = dir->ctime = file_now();
 	victim->nlink--;
 	inode_put(e->inode);
 	kfree(e);
@@ -244,7 +244,7 @@ static ssize_t queue_read(struct file *f, struct iter *to, u64 *pos)
 	int n = format_str(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", q->bytes, q->notify.pid ? q->notify.how : 0,
 		signals ? q->notify.signo : 0, pid_vnr(q->notify.pid));
 	spin_unlock(&q->lock);
-	f->inode->atime = f->inode->ctime = clock_real();
+	f->inode->atime = f->inode->ctime = file_now();
 	if (*pos >= (u64)n)
 		return 0;
 	size_t left = (u64)n - *pos, done = iter_copy_to(to, text + *pos, min(left, to->count));

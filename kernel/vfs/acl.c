@@ -202,7 +202,7 @@ int acl_set(const struct path *p, const char *name, const void *value, size_t si
 	store(i, access, a);
 	if (access && !cred_in_group(current_cred(), i->gid) && !capable_over(i, CAP_FSETID))
 		WRITE_ONCE(i->mode, i->mode & ~(u32)S_ISGID);
-	i->ctime = clock_real();
+	i->ctime = file_now();
 	return 0;
 }
 

@@ -35,7 +35,7 @@ int inode_setattr(struct inode *i, struct inode_attr *a)
 {
 	if (!(a->valid & ATTR_CTIME)) {
 		a->valid |= ATTR_CTIME;
-		a->ctime = clock_real();
+		a->ctime = file_now();
 	}
 	if (i->ops && i->ops->setattr)
 		return i->ops->setattr(i, a);
@@ -56,7 +56,7 @@ int inode_truncate(struct inode *i, u64 size)
 {
 	struct inode_attr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .size = size };
 	mutex_lock(&i->lock);
-	a.mtime = a.ctime = clock_real();
+	a.mtime = a.ctime = file_now();
 	int err = check_file_limit(i, size);
 	if (!err && (i->mode & (S_ISUID | S_ISGID)) && !capable(CAP_FSETID)) {
 		a.valid |= ATTR_MODE;
@@ -210,8 +210,7 @@ static int set_times(const struct path *p, const struct two_times *tt)
 {
 	struct inode *i = p->dentry->inode;
 	struct inode_attr a = { 0 };
-	u64 now = clock_real();
-	u64 *field[2] = { &a.atime, &a.mtime };
+	struct file_time now = file_now(), *field[2] = { &a.atime, &a.mtime };
 	int err = mount_want_write(p->mnt);
 	if (err)
 		return err;
@@ -220,10 +219,9 @@ static int set_times(const struct path *p, const struct two_times *tt)
 		if (!tt->both_now && t->tv_nsec == UTIME_OMIT)
 			continue;
 		a.valid |= k ? ATTR_MTIME : ATTR_ATIME;
-		/* Times before 1970 are kept as 1970: inode times are unsigned. */
 		if (tt->both_now || t->tv_nsec == UTIME_NOW)
 			a.valid |= k ? ATTR_MTIME_NOW : ATTR_ATIME_NOW;
-		*field[k] = tt->both_now || t->tv_nsec == UTIME_NOW ? now : t->tv_sec < 0 ? 0 : timespec_to_ns(t);
+		*field[k] = tt->both_now || t->tv_nsec == UTIME_NOW ? now : file_time_at(t->tv_sec, (u64)t->tv_nsec);
 	}
 	mutex_lock(&i->lock);
 	if (tt->both_now ? inode_is_immutable(i) : inode_is_fixed(i))

@@ -80,7 +80,7 @@ static int set_flags(struct file *f, u32 flags, const struct fsxattr *x)
 		err = -EOPNOTSUPP;
 	if (!err) {
 		WRITE_ONCE(i->attr_flags, (u8)flags);
-		i->ctime = clock_real();
+		i->ctime = file_now();
 	}
 	mutex_unlock(&i->lock);
 	return err;

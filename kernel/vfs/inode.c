@@ -21,7 +21,7 @@ int inode_create(struct super *sb, u32 mode, struct inode **out)
 	i->gid = c->fsgid;
 	i->nlink = 1;
 	i->ino = (u64)atomic64_add_return(&sb->next_ino, 1) - 1;
-	i->atime = i->mtime = i->ctime = i->btime = clock_real();
+	i->atime = i->mtime = i->ctime = i->btime = file_now();
 	i->sb = sb;
 	mutex_init(&i->lock, RANK_INODE);
 	list_init(&i->locks);

@@ -19,9 +19,10 @@ void touch_atime(struct mount *m, struct inode *i)
 	u32 flags = m ? mount_flags(m) : 0;
 	if ((flags & (MS_NOATIME | MS_RDONLY)) || unlikely(i->attr_flags & FS_NOATIME_FL) || ((flags & MS_NODIRATIME) && S_ISDIR(i->mode)))
 		return;
-	u64 now = clock_real();
+	struct file_time now = file_now();
 	/* relatime: only when it tells something new, or once a day. */
-	if ((flags & MS_RELATIME) && i->atime > i->mtime && i->atime > i->ctime && now - i->atime < 86400 * NSEC_PER_SEC)
+	if ((flags & MS_RELATIME) && file_time_after(i->atime, i->mtime) && file_time_after(i->atime, i->ctime) &&
+		(s64)((u64)now.sec - (u64)i->atime.sec) < 86400)
 		return;
 	i->atime = now;
 }
@@ -36,7 +37,7 @@ void file_modified(struct file *f)
 {
 	struct inode *i = f->inode;
 	u32 mode = i->mode;
-	i->mtime = i->ctime = clock_real();
+	i->mtime = i->ctime = file_now();
 	if (unlikely(i->has_caps))
 		inode_drop_caps(i);
 	if (likely(!(mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))

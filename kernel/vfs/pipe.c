@@ -192,7 +192,7 @@ static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos)
 	if (wake_next)
 		wake_readers(p);
 	if (ret > 0 && !p->anonymous)
-		f->inode->atime = clock_real();
+		f->inode->atime = file_now();
 	return ret;
 }
 
@@ -290,7 +290,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, u64 *pos)
 	if (wake_next)
 		wake_writers(p);
 	if (ret > 0 && !p->anonymous)
-		f->inode->mtime = f->inode->ctime = clock_real();
+		f->inode->mtime = f->inode->ctime = file_now();
 	return ret;
 }
 

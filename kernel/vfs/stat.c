@@ -32,12 +32,12 @@ static long fill_stat(struct inode *i, uaddr_t ubuf)
 	st.st_size = (s64)i->size;
 	st.st_blksize = i->sb->block_size;
 	st.st_blocks = (s64)i->blocks;
-	st.st_atime = i->atime / NSEC_PER_SEC;
-	st.st_atime_nsec = i->atime % NSEC_PER_SEC;
-	st.st_mtime = i->mtime / NSEC_PER_SEC;
-	st.st_mtime_nsec = i->mtime % NSEC_PER_SEC;
-	st.st_ctime = i->ctime / NSEC_PER_SEC;
-	st.st_ctime_nsec = i->ctime % NSEC_PER_SEC;
+	st.st_atime = (u64)i->atime.sec;
+	st.st_atime_nsec = i->atime.nsec;
+	st.st_mtime = (u64)i->mtime.sec;
+	st.st_mtime_nsec = i->mtime.nsec;
+	st.st_ctime = (u64)i->ctime.sec;
+	st.st_ctime_nsec = i->ctime.nsec;
 	return copy_to_user(ubuf, &st, sizeof(st));
 }
 
@@ -89,10 +89,7 @@ long sys_newfstatat(u64 dirfd, u64 uname, u64 ubuf, u64 flags)
 long sys_stat(u64 uname, u64 ubuf) { return sys_newfstatat((u64)AT_FDCWD, uname, ubuf, 0); }
 long sys_lstat(u64 uname, u64 ubuf) { return sys_newfstatat((u64)AT_FDCWD, uname, ubuf, AT_SYMLINK_NOFOLLOW); }
 
-static struct statx_timestamp to_statx_time(u64 ns)
-{
-	return (struct statx_timestamp){ .tv_sec = (s64)(ns / NSEC_PER_SEC), .tv_nsec = (u32)(ns % NSEC_PER_SEC) };
-}
+static struct statx_timestamp to_statx_time(struct file_time t) { return (struct statx_timestamp){ .tv_sec = t.sec, .tv_nsec = t.nsec }; }
 
 static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t ubuf)
 {
@@ -112,7 +109,7 @@ static long fill_statx(const struct path *p, struct inode *i, u64 mask, uaddr_t 
 	x.stx_size = i->size;
 	x.stx_blocks = i->blocks;
 	x.stx_atime = to_statx_time(i->atime);
-	x.stx_btime = to_statx_time(btime ? i->btime : 0);
+	x.stx_btime = to_statx_time(btime ? i->btime : (struct file_time){ 0, 0 });
 	x.stx_ctime = to_statx_time(i->ctime);
 	x.stx_mtime = to_statx_time(i->mtime);
 	x.stx_rdev_major = MAJOR(i->rdev);

@@ -8,9 +8,11 @@
 #include <linux/stat.h>
 #include <linux/time_types.h>
 
+#include "lib/file_time.h"
 #include "lib/list.h"
 #include "mm/pagecache.h"
 #include "sched/mutex.h"
+#include "sched/timer.h"
 #include "vfs/cred.h"
 #include "vfs/userns.h"
 
@@ -72,7 +74,7 @@ struct inode_ops {
 struct inode_attr {
 	u32 valid, mode, uid, gid;
 	u64 size;
-	u64 atime, mtime, ctime; /* ns since 1970 */
+	struct file_time atime, mtime, ctime;
 };
 
 struct inode {
@@ -84,7 +86,7 @@ struct inode {
 	u64 rdev;                 /* constant; Linux's dev_t encoding: MKDEV() below */
 	u64 size;                 /* lock to write */
 	u64 blocks;               /* 512-byte units */
-	u64 atime, mtime, ctime, btime; /* ns since 1970; races are harmless */
+	struct file_time atime, mtime, ctime, btime; /* races are harmless */
 	struct super *sb;         /* constant */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
@@ -110,6 +112,8 @@ struct inode {
 	struct acl *acl, *default_acl; /* acl.c: access lists, or NULL; lock and acl_lock to write */
 	const char *link;         /* constant: a symbolic link's text when it lies in memory (then readlink is not called); the file system's to free */
 };
+/* The present, as files have it. */
+static inline struct file_time file_now(void) { return file_time_of(clock_real()); }
 void inode_get(struct inode *i);
 /* A reference for who found i without one, under a lock that its eviction takes; false: it is on its way out. */
 bool inode_get_live(struct inode *i);

@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/xattr.h>
+#include <utime.h>
 
 static void on_tmpfs(void)
 {
@@ -32,6 +33,42 @@ static void statx_masks(void)
 	CHECK(mask_of("f", STATX_SIZE) == (STATX_BASIC_STATS | STATX_MNT_ID));
 	CHECK(mask_of("f", STATX_BTIME) == (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID));
 	CHECK(mask_of("/proc/self/status", STATX_ALL) == (STATX_BASIC_STATS | STATX_MNT_ID));
+	leave();
+}
+
+static void far_times(void)
+{
+	static const struct timespec times[] = {
+		{ -1, 999999999 },
+		{ -86400L * 365 * 100, 1 },
+		{ 1L << 40, 5 },
+		{ INT64_MAX, 999999999 },
+		{ INT64_MIN, 0 },
+		{ 0, 0 },
+	};
+	struct stat st;
+	struct statx x;
+	struct utimbuf old = { -5, -7 };
+	char c;
+	on_tmpfs();
+	for (size_t k = 0; k < NELEM(times); k++) {
+		struct timespec two[2] = { times[k], times[NELEM(times) - 1 - k] };
+		CHECK(utimensat(AT_FDCWD, "f", two, 0) == 0 && stat("f", &st) == 0);
+		/* The last second there is has no parts. */
+		for (int n = 0; n < 2; n++)
+			two[n].tv_nsec = two[n].tv_sec == INT64_MAX ? 0 : two[n].tv_nsec;
+		CHECK(st.st_atim.tv_sec == two[0].tv_sec && st.st_atim.tv_nsec == two[0].tv_nsec);
+		CHECK(st.st_mtim.tv_sec == two[1].tv_sec && st.st_mtim.tv_nsec == two[1].tv_nsec);
+		CHECK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS, &x) == 0);
+		CHECK(x.stx_atime.tv_sec == two[0].tv_sec && x.stx_atime.tv_nsec == two[0].tv_nsec && x.stx_mtime.tv_sec == two[1].tv_sec);
+	}
+	CHECK(utime("f", &old) == 0 && stat("f", &st) == 0 && st.st_atime == -5 && st.st_mtime == -7 && st.st_ctime > 1000000000);
+	/* A time of access before the change is brought up to date by a read, one behind it is not. */
+	int fd = open("f", O_RDONLY);
+	CHECK(utimensat(AT_FDCWD, "f", (struct timespec[2]){ { -10, 0 }, { -5, 0 } }, 0) == 0 && read(fd, &c, 1) == 1 && fstat(fd, &st) == 0);
+	CHECK(st.st_atime > 1000000000);
+	CHECK(utimensat(AT_FDCWD, "f", (struct timespec[2]){ { 1L << 40, 0 }, { -5, 0 } }, 0) == 0 && read(fd, &c, 1) == 1 && fstat(fd, &st) == 0);
+	CHECK(st.st_atime == 1L << 40);
 	leave();
 }
 
@@ -151,4 +188,4 @@ static void ranges(void)
 	CHECK_ERR(setxattr("f", "user.", "v", 1, 0), EINVAL);
 }
 
-CASES(CASE(locks), CASE(hints), CASE(sealed_growth), CASE(ranges), CASE(statx_masks), CASE(access_lists))
+CASES(CASE(locks), CASE(hints), CASE(sealed_growth), CASE(ranges), CASE(statx_masks), CASE(far_times), CASE(access_lists))
