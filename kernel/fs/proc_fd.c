@@ -29,14 +29,14 @@ static int node_file_in(const struct proc_node *n, struct file **out, bool *cloe
 	fdtable_put(files);
 	return *out ? 0 : -ENOENT;
 }
-static int node_file(const struct proc_node *n, struct file **out, bool *cloexec) { return node_file_in(n, out, cloexec, NULL); }
+static int node_file(const struct proc_node *n, struct file **out) { return node_file_in(n, out, NULL, NULL); }
 
 static int fd_follow(const struct proc_node *n, struct path *out)
 {
 	struct file *f;
 	int r = proc_may_read(n->task);
 	if (!r)
-		r = node_file(n, &f, NULL);
+		r = node_file(n, &f);
 	if (r)
 		return r;
 	*out = f->path;
@@ -67,7 +67,7 @@ static int fd_link(const struct proc_node *n, char *buf, size_t size)
 	struct file *f;
 	int r = proc_may_read(n->task);
 	if (!r)
-		r = node_file(n, &f, NULL);
+		r = node_file(n, &f);
 	if (r)
 		return r;
 	r = file_text(f, buf, size);
@@ -112,7 +112,7 @@ static int lookup(struct inode *dir, const char *name, bool info, struct inode *
 	if (nr < 0)
 		return -ENOENT;
 	n.fd = (s32)nr;
-	int r = node_file(&n, &f, NULL);
+	int r = node_file(&n, &f);
 	if (r)
 		return r;
 	const struct proc_entry *e = &fdinfo_entry;

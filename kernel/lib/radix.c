@@ -79,7 +79,7 @@ static void trim(struct radix_tree *t, u64 index, struct radix_node **path, u32 
 	t->height = 0;
 }
 
-int radix_set(struct radix_tree *t, u64 index, void *item, void **old)
+int radix_set(struct radix_tree *t, u64 index, void *item)
 {
 	struct radix_node *path[RADIX_MAX_HEIGHT];
 	if (grow(t, index))
@@ -99,8 +99,6 @@ int radix_set(struct radix_tree *t, u64 index, void *item, void **old)
 		path[level] = *link;
 		link = &path[level]->slot[slot_of(index, level)];
 	}
-	if (old)
-		*old = *link;
 	if (!*link)
 		t->count++;
 	*link = item;

@@ -14,8 +14,8 @@ struct radix_tree {
 void *radix_get(const struct radix_tree *t, u64 index);
 /* The items at index, index + 1, ... into out (NULL where there is none), at most n and no further than one node reaches; returns how many, at least 1. */
 u32 radix_get_run(const struct radix_tree *t, u64 index, u32 n, void **out);
-/* Stores item (not NULL) at index, replacing what was there (returned through *old when old is not NULL). 0 or -ENOMEM. */
-int radix_set(struct radix_tree *t, u64 index, void *item, void **old);
+/* Stores item (not NULL) at index, replacing what was there. 0 or -ENOMEM. */
+int radix_set(struct radix_tree *t, u64 index, void *item);
 /* Removes and returns the item, or NULL. Frees emptied nodes. */
 void *radix_del(struct radix_tree *t, u64 index);
 /* The first item at index >= *index; sets *index to where it is. NULL at the end. */

@@ -36,7 +36,7 @@ static void set_get_next_del(void **state)
 	struct radix_tree t = RADIX_INIT;
 	int item[ARRAY_SIZE(spots)];
 	for (size_t i = ARRAY_SIZE(spots); i--;)
-		assert_int_equal(radix_set(&t, spots[i], &item[i], NULL), 0);
+		assert_int_equal(radix_set(&t, spots[i], &item[i]), 0);
 	assert_int_equal(t.count, ARRAY_SIZE(spots));
 	u64 at = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(spots); i++) {
@@ -47,9 +47,9 @@ static void set_get_next_del(void **state)
 	}
 	assert_null(radix_get(&t, 2));
 	assert_null(radix_get(&t, 1UL << 40));
-	void *old = NULL;
-	assert_int_equal(radix_set(&t, 64, &item[0], &old), 0);
-	assert_ptr_equal(old, &item[3]);
+	assert_ptr_equal(radix_get(&t, 64), &item[3]);
+	assert_int_equal(radix_set(&t, 64, &item[0]), 0);
+	assert_ptr_equal(radix_get(&t, 64), &item[0]);
 	assert_int_equal(t.count, ARRAY_SIZE(spots));
 	for (size_t i = 0; i < ARRAY_SIZE(spots); i++)
 		assert_non_null(radix_del(&t, spots[i]));
@@ -65,7 +65,7 @@ static void single_item_at_zero_needs_no_node(void **state)
 {
 	struct radix_tree t = RADIX_INIT;
 	int item;
-	assert_int_equal(radix_set(&t, 0, &item, NULL), 0);
+	assert_int_equal(radix_set(&t, 0, &item), 0);
 	assert_int_equal(nodes, 0);
 	u64 at = 0;
 	assert_ptr_equal(radix_next(&t, &at), &item);
@@ -84,7 +84,7 @@ static void random_against_array(void **state)
 	for (int round = 0; round < 60000; round++) {
 		u64 i = (u64)rand() % 3000;
 		if (rand() % 2) {
-			assert_int_equal(radix_set(&t, i * 37, &item[i], NULL), 0);
+			assert_int_equal(radix_set(&t, i * 37, &item[i]), 0);
 			present[i] = true;
 		} else {
 			assert_ptr_equal(radix_del(&t, i * 37), present[i] ? &item[i] : NULL);
@@ -112,7 +112,7 @@ static void runs_agree_with_single_gets(void **state)
 	void *out[32];
 	struct radix_tree t = RADIX_INIT;
 	for (u64 filled = 0; filled < 400; filled += 1 + filled / 3) {
-		assert_int_equal(radix_set(&t, filled, &item[filled], NULL), 0);
+		assert_int_equal(radix_set(&t, filled, &item[filled]), 0);
 		for (u64 i = 0; i < 5000; i += 13) {
 			u32 n = radix_get_run(&t, i, 32, out);
 			assert_in_range(n, 1, 32);
@@ -131,9 +131,9 @@ static void failed_set_leaks_nothing(void **state)
 	int a, b;
 	for (long limit = 0;; limit++) {
 		struct radix_tree t = RADIX_INIT;
-		assert_int_equal(radix_set(&t, 5, &a, NULL), 0);
+		assert_int_equal(radix_set(&t, 5, &a), 0);
 		budget = limit;
-		int ret = radix_set(&t, 1UL << 50, &b, NULL);
+		int ret = radix_set(&t, 1UL << 50, &b);
 		budget = -1;
 		assert_ptr_equal(radix_get(&t, 5), &a);
 		assert_ptr_equal(radix_get(&t, 1UL << 50), ret ? NULL : &b);

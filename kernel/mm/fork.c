@@ -18,7 +18,7 @@ void mm_inherit_settings(struct mm *to, const struct mm *from)
 	to->mdwe = mdwe & MDWE_NO_INHERIT ? 0 : mdwe;
 }
 
-/* Copies what the literature calls the layout fields. */
+/* What a child takes over beside mappings and pages: where the parts of the program lie, its settings and its accounts. */
 static void copy_layout(struct mm *child, const struct mm *old)
 {
 	child->brk_start = old->brk_start;

@@ -31,8 +31,9 @@ static u64 mappings_of(const struct page *p)
 	return refs > 1 && p->kind == PAGE_CACHE ? refs - 1 : refs;
 }
 
-static void add_page(struct mm_usage *u, pte_t e, u64 paths)
+static void add_page(void *usage, pte_t e, u64 paths)
 {
+	struct mm_usage *u = usage;
 	const struct page *p = pte_page(e);
 	u64 mappers = paths * mappings_of(p);
 	bool dirty = (e & PTE_D) || p->kind == PAGE_USER;
@@ -51,7 +52,8 @@ static void add_page(struct mm_usage *u, pte_t e, u64 paths)
 	u->referenced += (e & PTE_A) != 0;
 }
 
-void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u)
+/* Calls fn for every page that is mapped between start and end, with its entry and how many address spaces share the way to it. */
+static void for_each_page(struct mm *mm, u64 start, u64 end, void (*fn)(void *arg, pte_t e, u64 paths), void *arg)
 {
 	u64 paths = 0;
 	down_read(&mm->mmap_lock);
@@ -61,28 +63,21 @@ void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u)
 		u64 next = ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2);
 		for (; e && a < min(end, next); a += PAGE_SIZE, e++)
 			if (*e && !(*e & PTE_SPECIAL))
-				add_page(u, *e, paths);
+				fn(arg, *e, paths);
 		a = next;
 	}
 	spin_unlock(&mm->pt_lock);
 	up_read(&mm->mmap_lock);
 }
 
+void mm_usage(struct mm *mm, u64 start, u64 end, struct mm_usage *u) { for_each_page(mm, start, end, add_page, u); }
+
+static void raise(void *most, pte_t e, u64 paths) { *(u64 *)most = max(*(u64 *)most, paths * mappings_of(pte_page(e))); }
+
 u64 mm_most_mappers(struct mm *mm, u64 start, u64 end)
 {
-	u64 paths = 0, most = 0;
-	down_read(&mm->mmap_lock);
-	spin_lock(&mm->pt_lock);
-	for (u64 a = start; a < end;) {
-		const pte_t *e = find_shared(mm, a, &paths);
-		u64 next = ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2);
-		for (; e && a < min(end, next); a += PAGE_SIZE, e++)
-			if (*e && !(*e & PTE_SPECIAL))
-				most = max(most, paths * mappings_of(pte_page(*e)));
-		a = next;
-	}
-	spin_unlock(&mm->pt_lock);
-	up_read(&mm->mmap_lock);
+	u64 most = 0;
+	for_each_page(mm, start, end, raise, &most);
 	return most;
 }
 

@@ -101,7 +101,7 @@ static int find_locked(struct address_space *as, u64 index, struct page **out)
 	struct page *p = radix_get(&as->tree, index);
 	if (!p && index < as->inplace_pages) {
 		p = phys_page(as->inplace + (index << PAGE_SHIFT));
-		int err = radix_set(&as->tree, index, p, NULL);
+		int err = radix_set(&as->tree, index, p);
 		if (err)
 			return err;
 		atomic_set(&p->refs, 1);
@@ -129,7 +129,7 @@ static int add_page(struct address_space *as, u64 index, struct page *page, cons
 	spin_lock(&as->lock);
 	int err = cuts && as->cuts != *cuts ? -EAGAIN : 0;
 	if (!err)
-		err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page, NULL);
+		err = radix_get(&as->tree, index) || index < as->inplace_pages ? -EEXIST : radix_set(&as->tree, index, page);
 	if (!err) {
 		cache_setup(page, as, index);
 		atomic64_add(&mm_counters.cached, 1);

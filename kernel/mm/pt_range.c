@@ -137,7 +137,7 @@ void pt_zap(struct mm *mm, u64 start, u64 end)
 }
 
 /* A populated entry under new VMA flags. */
-static pte_t protect_entry(pte_t v, u64 vm_flags)
+static pte_t entry_under(pte_t v, u64 vm_flags)
 {
 	pte_t n = (v & (PTE_ADDR_MASK | PTE_SHARED | PTE_SPECIAL | PTE_CLEAN | PTE_A | PTE_D)) | (vma_pte_bits(vm_flags) & ~PTE_A);
 	bool own = (v & PTE_SHARED) || (!(v & PTE_SPECIAL) && pte_page(v)->kind == PAGE_USER && atomic_read(&pte_page(v)->refs) == 1);
@@ -163,7 +163,8 @@ static u64 next_leaf(struct mm *mm, u64 addr, u64 end)
 	return end;
 }
 
-int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags)
+/* Every populated entry of the range becomes what `change` makes of it. 0 or -ENOMEM */
+static inline __attribute__((always_inline)) int change_entries(struct mm *mm, u64 start, u64 end, pte_t (*change)(pte_t e, u64 a, u64 b), u64 a0, u64 b0)
 {
 	int err = 0;
 	spin_lock(&mm->pt_lock);
@@ -173,29 +174,18 @@ int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags)
 		err = pt_exclusive(mm, a, false, &e);
 		for (; !err && a < to; a += PAGE_SIZE, e++)
 			if (*e)
-				pt_set(mm, e, protect_entry(*e, vm_flags));
+				pt_set(mm, e, change(*e, a0, b0));
 	}
 	tlb_flush_mm(mm);
 	spin_unlock(&mm->pt_lock);
 	return err;
 }
 
-int pt_change_bits(struct mm *mm, u64 start, u64 end, pte_t clear, pte_t set)
-{
-	int err = 0;
-	spin_lock(&mm->pt_lock);
-	for (u64 a = next_leaf(mm, start, end); a < end && !err; a = next_leaf(mm, a, end)) {
-		u64 to = min(end, ALIGN_DOWN(a, PT_SPAN(2)) + PT_SPAN(2));
-		pte_t *e;
-		err = pt_exclusive(mm, a, false, &e);
-		for (; !err && a < to; a += PAGE_SIZE, e++)
-			if (*e)
-				pt_set(mm, e, (*e & ~clear) | set);
-	}
-	tlb_flush_mm(mm);
-	spin_unlock(&mm->pt_lock);
-	return err;
-}
+static inline pte_t protect_entry(pte_t e, u64 vm_flags, u64 unused) { return entry_under(e, vm_flags); }
+int pt_protect(struct mm *mm, u64 start, u64 end, u64 vm_flags) { return change_entries(mm, start, end, protect_entry, vm_flags, 0); }
+
+static inline pte_t change_bits(pte_t e, u64 clear, u64 set) { return (e & ~clear) | set; }
+int pt_change_bits(struct mm *mm, u64 start, u64 end, pte_t clear, pte_t set) { return change_entries(mm, start, end, change_bits, clear, set); }
 
 int pt_move(struct mm *mm, u64 from, u64 to, u64 len, u64 *done)
 {

@@ -113,11 +113,10 @@ static long finish(struct cred *c, long err)
 	return err;
 }
 
-static long finish_uids(struct cred *c, long err)
+static long finish_uids(struct cred *c)
 {
 	const struct cred *old = current_cred();
-	if (!err && c->uid != old->uid)
-		err = switch_user(c);
+	long err = c->uid != old->uid ? switch_user(c) : 0;
 	if (!err)
 		fix_caps_after_setuid(c, old);
 	return finish(c, err);
@@ -137,7 +136,7 @@ long sys_setuid(u64 uid64)
 	else if (uid != c->uid && uid != c->suid)
 		return finish(c, -EPERM);
 	c->euid = c->fsuid = uid;
-	return finish_uids(c, 0);
+	return finish_uids(c);
 }
 
 long sys_setreuid(u64 ruid64, u64 euid64)
@@ -163,7 +162,7 @@ long sys_setreuid(u64 ruid64, u64 euid64)
 	if (ruid != NO_ID || (euid != NO_ID && euid != old->uid))
 		c->suid = c->euid;
 	c->fsuid = c->euid;
-	return finish_uids(c, 0);
+	return finish_uids(c);
 }
 
 long sys_setresuid(u64 r64, u64 e64, u64 s64v)
@@ -184,7 +183,7 @@ long sys_setresuid(u64 r64, u64 e64, u64 s64v)
 	c->euid = id[1] != NO_ID ? id[1] : c->euid;
 	c->suid = id[2] != NO_ID ? id[2] : c->suid;
 	c->fsuid = c->euid;
-	return finish_uids(c, 0);
+	return finish_uids(c);
 }
 
 /* Returns the old id whatever happens. */

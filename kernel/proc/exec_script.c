@@ -5,10 +5,10 @@
 
 static bool blank(u8 c) { return c == ' ' || c == '\t'; }
 
-/* First position in [i, end) that is (want) or is not (!want) blank, else end. */
-static u32 find_blank(const u8 *b, u32 i, u32 end, bool want)
+/* The first position in [i, end) that is not blank, else end. */
+static u32 skip_blanks(const u8 *b, u32 i, u32 end)
 {
-	while (i < end && blank(b[i]) != want)
+	while (i < end && blank(b[i]))
 		i++;
 	return i;
 }
@@ -27,7 +27,7 @@ static u32 line_end(const u8 *b)
 	for (u32 i = 2; i < EXEC_SCRIPT_SIZE; i++)
 		if (b[i] == '\n')
 			return i;
-	u32 start = find_blank(b, 2, EXEC_SCRIPT_SIZE, false);
+	u32 start = skip_blanks(b, 2, EXEC_SCRIPT_SIZE);
 	if (start == EXEC_SCRIPT_SIZE || word_end(b, start, EXEC_SCRIPT_SIZE) == EXEC_SCRIPT_SIZE)
 		return 0;
 	return EXEC_SCRIPT_SIZE - 1;
@@ -42,7 +42,7 @@ int exec_script_parse(const u8 *b, struct exec_script *s)
 		return -ENOEXEC;
 	while (end > 2 && blank(b[end - 1]))
 		end--;
-	u32 i = find_blank(b, 2, end, false);
+	u32 i = skip_blanks(b, 2, end);
 	if (i == end)
 		return -ENOEXEC;
 	/* The line is only "#!" and the file ends there: Linux opens the empty path, which is the current directory, and may not execute that. */
@@ -54,7 +54,7 @@ int exec_script_parse(const u8 *b, struct exec_script *s)
 	s->arg = s->arg_len = 0;
 	if (j == end || !b[j])
 		return 0;
-	s->arg = find_blank(b, j, end, false);
+	s->arg = skip_blanks(b, j, end);
 	/* A NUL ends the argument, as it ends any string. */
 	u32 k = s->arg;
 	while (k < end && b[k])

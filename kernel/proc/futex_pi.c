@@ -450,13 +450,13 @@ long futex_unlock_pi(uaddr_t addr, bool shared)
 
 /* --- from a condition to a lock ---------------------------------------------------------------------------------------------------------- */
 
-/* Still in the condition's queue? Then off with it, if `off`. */
-static bool in_condition(struct futex_waiter *w, bool off)
+/* Still in the condition's queue? Then off with it. */
+static bool leave_condition(struct futex_waiter *w)
 {
 	struct futex_bucket *b = w->bucket;
 	spin_lock(&b->lock);
 	bool there = !list_empty(&w->node);
-	if (there && off)
+	if (there)
 		list_del(&w->node);
 	spin_unlock(&b->lock);
 	return there;
@@ -477,7 +477,7 @@ long futex_wait_requeue_pi(uaddr_t addr, uaddr_t lock, bool shared, u32 val, u64
 		return err;
 	if (futex_same_key(&w.key, &pi.key)) {
 		set_current_state(TASK_RUNNING);
-		in_condition(&w, true);
+		leave_condition(&w);
 		return -EINVAL;
 	}
 	while (!READ_ONCE(pi.got) && !err) {
@@ -488,7 +488,7 @@ long futex_wait_requeue_pi(uaddr_t addr, uaddr_t lock, bool shared, u32 val, u64
 		set_current_state(TASK_INTERRUPTIBLE);
 	}
 	set_current_state(TASK_RUNNING);
-	if (in_condition(&w, true))
+	if (leave_condition(&w))
 		return err == -EINTR ? -ERESTARTNOINTR : err;
 	/* Requeued: it cannot begin anew, the condition is over. */
 	if (leave(&pi))

@@ -91,17 +91,24 @@ static long sendfile_files(struct file *in, struct file *out, uaddr_t uoffset, u
 	return n;
 }
 
+/* Both or none. */
+static int get_both(u64 infd, struct fdref *in, u64 outfd, struct fdref *out)
+{
+	int err = fdref_get((int)infd, in);
+	if (err)
+		return err;
+	err = fdref_get((int)outfd, out);
+	if (err)
+		fdref_put(in);
+	return err;
+}
+
 long sys_sendfile(u64 outfd, u64 infd, u64 uoffset, u64 count)
 {
 	struct fdref in, out;
-	int err = fdref_get((int)infd, &in);
+	int err = get_both(infd, &in, outfd, &out);
 	if (err)
 		return err;
-	err = fdref_get((int)outfd, &out);
-	if (err) {
-		fdref_put(&in);
-		return err;
-	}
 	long n = (s64)count < 0 ? -EINVAL : sendfile_files(in.file, out.file, uoffset, count);
 	fdref_put(&out);
 	fdref_put(&in);
@@ -154,14 +161,9 @@ static long copy_range_files(struct file *in, uaddr_t uin, struct file *out, uad
 long sys_copy_file_range(u64 infd, u64 uin, u64 outfd, u64 uout, u64 len, u64 flags)
 {
 	struct fdref in, out;
-	int err = fdref_get((int)infd, &in);
+	int err = get_both(infd, &in, outfd, &out);
 	if (err)
 		return err;
-	err = fdref_get((int)outfd, &out);
-	if (err) {
-		fdref_put(&in);
-		return err;
-	}
 	long n = flags ? -EINVAL : copy_range_files(in.file, uin, out.file, uout, len);
 	fdref_put(&out);
 	fdref_put(&in);

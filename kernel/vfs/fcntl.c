@@ -81,34 +81,19 @@ static long rw_hint(struct inode *i, u32 cmd, uaddr_t arg)
 	return 0;
 }
 
+static long same_file(struct file *f, int fd)
+{
+	struct fdref other;
+	int err = fdref_get_raw(fd, &other);
+	if (err)
+		return err;
+	long same = other.file == f;
+	fdref_put(&other);
+	return same;
+}
+
 static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 {
-	switch (cmd) {
-	case F_DUPFD:
-	case F_DUPFD_CLOEXEC:
-		return fd_dup_from(f, (u32)arg, cmd == F_DUPFD_CLOEXEC);
-	case F_DUPFD_QUERY: {
-		struct fdref other;
-		int err = fdref_get_raw((int)arg, &other);
-		if (err)
-			return err;
-		long same = other.file == f;
-		fdref_put(&other);
-		return same;
-	}
-	case F_GETFD:
-		return fd_cloexec(fd) ? FD_CLOEXEC : 0;
-	case F_SETFD:
-		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
-	case F_GETFL:
-		return READ_ONCE(f->flags);
-	case F_CREATED_QUERY:
-		return f->fmode & FMODE_CREATED ? 1 : 0;
-	default:
-		break;
-	}
-	if (f->flags & O_PATH)
-		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
 		return set_flags(f, fd, (u32)arg);
@@ -149,6 +134,28 @@ static long fcntl_file(struct file *f, int fd, u32 cmd, u64 arg)
 	}
 }
 
+/* For any file; others want one that was not opened with O_PATH. */
+static long fcntl_any(struct file *f, int fd, u32 cmd, u64 arg)
+{
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return fd_dup_from(f, (u32)arg, cmd == F_DUPFD_CLOEXEC);
+	case F_DUPFD_QUERY:
+		return same_file(f, (int)arg);
+	case F_GETFD:
+		return fd_cloexec(fd) ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
+	case F_GETFL:
+		return READ_ONCE(f->flags);
+	case F_CREATED_QUERY:
+		return f->fmode & FMODE_CREATED ? 1 : 0;
+	default:
+		return f->flags & O_PATH ? -EBADF : fcntl_file(f, fd, cmd, arg);
+	}
+}
+
 long sys_fcntl(u64 fd, u64 cmd, u64 arg)
 {
 	struct fdref r;
@@ -159,7 +166,7 @@ long sys_fcntl(u64 fd, u64 cmd, u64 arg)
 	bool extra = !r.counted && ((u32)cmd == F_SETLKW || (u32)cmd == F_OFD_SETLKW);
 	if (extra)
 		file_get(r.file);
-	long ret = fcntl_file(r.file, (int)fd, (u32)cmd, arg);
+	long ret = fcntl_any(r.file, (int)fd, (u32)cmd, arg);
 	if (extra)
 		file_put(r.file);
 	fdref_put(&r);

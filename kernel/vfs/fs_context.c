@@ -189,18 +189,28 @@ long sys_getcwd(u64 ubuf, u64 size)
 	return ret;
 }
 
+/* A directory to go to, which current may search; with references. */
+static int find_place(uaddr_t uname, struct path *out)
+{
+	int err = path_lookup_user(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, out);
+	if (err)
+		return err;
+	err = inode_permission(out->dentry->inode, MAY_EXEC);
+	if (err)
+		path_put(out);
+	return err;
+}
+
 long sys_chdir(u64 uname)
 {
 	struct path p;
 	struct fs_context *fs = current_thread()->fs;
-	int err = path_lookup_user(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+	int err = find_place(uname, &p);
 	if (err)
 		return err;
-	err = inode_permission(p.dentry->inode, MAY_EXEC);
-	if (!err)
-		set_place(fs, &fs->cwd, &p);
+	set_place(fs, &fs->cwd, &p);
 	path_put(&p);
-	return err;
+	return 0;
 }
 
 long sys_fchdir(u64 fd)
@@ -224,13 +234,12 @@ long sys_chroot(u64 uname)
 {
 	struct path p;
 	struct fs_context *fs = current_thread()->fs;
-	int err = path_lookup_user(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+	int err = find_place(uname, &p);
 	if (err)
 		return err;
-	err = inode_permission(p.dentry->inode, MAY_EXEC);
-	if (!err && !ns_capable(current_user_ns(), CAP_SYS_CHROOT))
+	if (!ns_capable(current_user_ns(), CAP_SYS_CHROOT))
 		err = -EPERM;
-	if (!err)
+	else
 		set_place(fs, &fs->root, &p);
 	path_put(&p);
 	return err;

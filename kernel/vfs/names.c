@@ -78,14 +78,14 @@ static void names_end(struct new_name *n)
 /* What of the mode is current's to give in this directory. masked: its umask counts. */
 static u32 allowed_mode(const struct new_name *n, u32 mode, bool masked) { return masked ? mode & ~acl_umask(n->parent.dentry->inode) : mode; }
 
-static int make_node(int dirfd, const char *name, u32 mode, u64 rdev, const char *target, bool masked)
+static int make_node(int dirfd, const char *name, u32 mode, const char *target, bool masked)
 {
 	struct new_name n;
 	int err = names_begin(&n, dirfd, name, S_ISDIR(mode));
 	if (err)
 		return err;
 	mode = allowed_mode(&n, mode, masked);
-	err = names_make(n.parent.dentry, n.dentry, mode, rdev, target);
+	err = names_make(n.parent.dentry, n.dentry, mode, 0, target);
 	names_end(&n);
 	return err;
 }
@@ -125,7 +125,7 @@ static int do_mknod(int dirfd, const char *name, u32 mode, u64 rdev, bool masked
 /* --- kernel callers ------------------------------------------------------------------------------------------------------------------------ */
 
 int vfs_mknod(int dirfd, const char *name, u32 mode, u64 rdev) { return do_mknod(dirfd, name, mode, rdev, false); }
-int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, false); }
+int vfs_mkdir(int dirfd, const char *name, u32 mode) { return make_node(dirfd, name, S_IFDIR | (mode & 01777), NULL, false); }
 
 /* --- names right below a directory -------------------------------------------------------------------------------------------------------- */
 
@@ -174,7 +174,7 @@ long sys_mkdirat(u64 dirfd, u64 uname, u64 mode)
 	int err = path_name_get(uname, &name);
 	if (err)
 		return err;
-	err = make_node((int)dirfd, name, S_IFDIR | ((u32)mode & 01777), 0, NULL, true);
+	err = make_node((int)dirfd, name, S_IFDIR | ((u32)mode & 01777), NULL, true);
 	path_name_put(name);
 	return err;
 }
@@ -189,7 +189,7 @@ long sys_symlinkat(u64 utarget, u64 dirfd, u64 uname)
 		return err;
 	err = *target ? path_name_get(uname, &name) : -ENOENT;
 	if (!err) {
-		err = make_node((int)dirfd, name, S_IFLNK | 0777, 0, target, false);
+		err = make_node((int)dirfd, name, S_IFLNK | 0777, target, false);
 		path_name_put(name);
 	}
 	path_name_put(target);

@@ -271,19 +271,25 @@ long sys_getsockopt(u64 fd, u64 level, u64 name, u64 val, u64 ulen)
 
 static u32 with_nonblock(struct file *f, u32 flags) { return f->flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags; }
 
+/* The socket (its file is to be put) and one buffer of user memory. */
+static int get_socket_and_buffer(u64 fd, u64 buf, u64 len, struct file **f, struct unix_socket **s, struct iter *it)
+{
+	len = min(len, 0x7ffff000UL);
+	if (!user_range_ok(buf, len))
+		return -EFAULT;
+	iter_init_user(it, buf, len);
+	return get_socket(fd, f, s);
+}
+
 long sys_sendto(u64 fd, u64 buf, u64 len, u64 flags, u64 uaddr, u64 addrlen)
 {
 	struct unix_socket *s;
 	struct file *f;
 	struct iter it;
 	struct socket_msg m = { .iter = &it };
-	len = min(len, 0x7ffff000UL);
-	if (!user_range_ok(buf, len))
-		return -EFAULT;
-	long ret = get_socket(fd, &f, &s);
+	long ret = get_socket_and_buffer(fd, buf, len, &f, &s, &it);
 	if (ret)
 		return ret;
-	iter_init_user(&it, buf, len);
 	if (uaddr) {
 		ret = get_address(&m.name, uaddr, addrlen);
 		m.namelen = (u32)addrlen;
@@ -300,13 +306,9 @@ long sys_recvfrom(u64 fd, u64 buf, u64 len, u64 flags, u64 uaddr, u64 ulen)
 	struct file *f;
 	struct iter it;
 	struct socket_msg m = { .iter = &it };
-	len = min(len, 0x7ffff000UL);
-	if (!user_range_ok(buf, len))
-		return -EFAULT;
-	long ret = get_socket(fd, &f, &s);
+	long ret = get_socket_and_buffer(fd, buf, len, &f, &s, &it);
 	if (ret)
 		return ret;
-	iter_init_user(&it, buf, len);
 	ret = unix_recvmsg(s, &m, with_nonblock(f, (u32)flags));
 	file_put(f);
 	if (ret >= 0 && uaddr) {

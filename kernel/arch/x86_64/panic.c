@@ -128,17 +128,24 @@ static void enter(void)
 	finish();
 }
 
-void panic(const char *fmt, ...)
+/* Becomes the one that panics, and says why and who it is. The text stays. */
+static const char *announce(const char *prefix, const char *fmt, va_list ap)
 {
 	static char text[512], who[64]; /* panicking's */
-	va_list ap;
 	enter();
-	va_start(ap, fmt);
 	format_va(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	describe(who, sizeof(who));
-	pr_emerg("Kernel panic - not syncing: %s", text);
+	pr_emerg("%s%s", prefix, text);
 	pr_emerg("CPU: %u %s Not tainted Pando " PANDO_VERSION, cpu_id(), who);
+	return text;
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	const char *text = announce("Kernel panic - not syncing: ", fmt, ap);
+	va_end(ap);
 	arch_backtrace(NULL);
 	pr_emerg("---[ end Kernel panic - not syncing: %s ]---", text);
 	finish();
@@ -165,15 +172,10 @@ static void show_registers(const struct regs *r)
 
 void arch_die(const struct regs *regs, const char *fmt, ...)
 {
-	static char text[256], who[64]; /* panicking's */
 	va_list ap;
-	enter();
 	va_start(ap, fmt);
-	format_va(text, sizeof(text), fmt, ap);
+	(void)announce("", fmt, ap);
 	va_end(ap);
-	describe(who, sizeof(who));
-	pr_emerg("%s", text);
-	pr_emerg("CPU: %u %s Not tainted Pando " PANDO_VERSION, cpu_id(), who);
 	show_registers(regs);
 	arch_backtrace(regs);
 	pr_emerg("Kernel panic - not syncing: Fatal exception");
