@@ -146,3 +146,12 @@ int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *
 	fdtable_put(files);
 	return 0;
 }
+
+u64 proc_fd_size(const struct proc_node *n)
+{
+	struct fdtable *table = proc_task_files(n->task);
+	u64 open = table ? fdtable_count(table) : 0;
+	if (table)
+		fdtable_put(table);
+	return open;
+}

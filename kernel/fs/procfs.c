@@ -28,6 +28,8 @@ static int getattr(struct inode *i)
 {
 	const struct proc_node *n = proc_node(i);
 	refresh_owner(i);
+	if (n->e->size)
+		i->size = n->e->size(n);
 	return n->e->whose == PROC_NOBODY || proc_may_see(i->sb, n->task, PROC_HIDE_NAME) ? 0 : -ENOENT;
 }
 

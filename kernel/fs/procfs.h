@@ -54,6 +54,7 @@ struct proc_entry {
 	u32 nr;
 	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
 	int (*list)(struct file *f, const struct proc_node *n, struct dir_context *c);
+	u64 (*size)(const struct proc_node *n); /* st_size of a directory; NULL = 0 */
 	enum { PROC_NOBODY, PROC_OF_PROCESS, PROC_OF_THREAD } whose; /* a directory that hidepid= may hide */
 	bool own; /* a directory into which its process may always look, whoever its files belong to */
 	const struct file_ops *fops; /* instead of the text operations */
@@ -123,6 +124,8 @@ int proc_set_oom_score(struct task *t, s32 v, bool as_least);
 struct fdtable *proc_task_files(struct task *t);
 int proc_fd_lookup(struct inode *dir, const char *name, struct inode **out);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct inode **out);
+/* How many descriptors are open. */
+u64 proc_fd_size(const struct proc_node *n);
 int proc_fd_list(struct file *f, const struct proc_node *n, struct dir_context *c);
 /* --- proc_map_query.c --------------------------------------------------------------------------------------------------------------------- */
 long proc_maps_ioctl(const struct proc_node *n, u32 cmd, uaddr_t arg);

@@ -140,6 +140,7 @@ int inode_setattr(struct inode *i, struct inode_attr *a);
 int inode_truncate(struct inode *i, u64 size);
 /* -EFBIG with SIGXFSZ when growing to size is over RLIMIT_FSIZE. */
 int check_file_limit(struct inode *i, u64 size);
+bool atime_is_stale(struct mount *m, const struct inode *i);
 void touch_atime(struct mount *m, struct inode *i);
 /* Counts a writer: 0 or -ETXTBSY. */
 int inode_get_write(struct inode *i);

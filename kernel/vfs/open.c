@@ -391,5 +391,7 @@ long sys_openat2(u64 dirfd, u64 uname, u64 uhow, u64 size)
 		return -EINVAL;
 	if ((r.lookup & LOOKUP_CACHED) && (how.flags & (O_TRUNC | O_CREAT | __O_TMPFILE)))
 		return -EAGAIN;
-	return open_user((int)dirfd, uname, &r, how.flags & O_CLOEXEC);
+	long ret = open_user((int)dirfd, uname, &r, how.flags & O_CLOEXEC);
+	/* On Linux a fast walk does not tell what is no directory: that is for the other walk. */
+	return ret == -ENOTDIR && (r.lookup & LOOKUP_CACHED) ? -EAGAIN : ret;
 }

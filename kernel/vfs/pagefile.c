@@ -14,17 +14,21 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-void touch_atime(struct mount *m, struct inode *i)
+/* Does a read now change its access time? relatime: only when it tells something new, or once a day. */
+bool atime_is_stale(struct mount *m, const struct inode *i)
 {
 	u32 flags = m ? mount_flags(m) : 0;
 	if ((flags & (MS_NOATIME | MS_RDONLY)) || unlikely(i->attr_flags & FS_NOATIME_FL) || ((flags & MS_NODIRATIME) && S_ISDIR(i->mode)))
-		return;
+		return false;
 	struct file_time now = file_now();
-	/* relatime: only when it tells something new, or once a day. */
-	if ((flags & MS_RELATIME) && file_time_after(i->atime, i->mtime) && file_time_after(i->atime, i->ctime) &&
-		(s64)((u64)now.sec - (u64)i->atime.sec) < 86400)
-		return;
-	i->atime = now;
+	return !((flags & MS_RELATIME) && file_time_after(i->atime, i->mtime) && file_time_after(i->atime, i->ctime) &&
+		 (s64)((u64)now.sec - (u64)i->atime.sec) < 86400);
+}
+
+void touch_atime(struct mount *m, struct inode *i)
+{
+	if (atime_is_stale(m, i))
+		i->atime = file_now();
 }
 
 void file_accessed(struct file *f)

@@ -1,4 +1,4 @@
-/* stat(2) and relatives, statfs, readlink, access. Entry points: sys_stat ... sys_statx, sys_statfs, sys_readlink, sys_access, sys_sync. */
+/* stat(2) and relatives, statfs, readlink, access. Entry points: sys_stat ... sys_statx, sys_statfs, sys_ustat, sys_sysfs, sys_readlink, sys_access, sys_sync. */
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fs.h>
@@ -148,6 +148,20 @@ long sys_statx(u64 dirfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 
 /* --- statfs ------------------------------------------------------------------------------------------------------------------------------------ */
 
+/* 0 or what the file system says. f_flags is left 0. */
+static int super_statfs(struct super *sb, struct statfs *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->f_type = (s64)sb->magic;
+	s->f_bsize = PAGE_SIZE;
+	s->f_namelen = NAME_MAX;
+	s->f_fsid.val[0] = (int)sb->dev;
+	int err = sb->ops && sb->ops->statfs ? sb->ops->statfs(sb, s) : 0;
+	if (!s->f_frsize)
+		s->f_frsize = s->f_bsize;
+	return err;
+}
+
 static long fill_statfs(const struct path *p, uaddr_t ubuf)
 {
 	static const struct { u32 ms, st; } map[] = {
@@ -155,19 +169,9 @@ static long fill_statfs(const struct path *p, uaddr_t ubuf)
 		{ MS_RELATIME, 4096 }, { MS_NOSYMFOLLOW, 8192 },
 	};
 	struct statfs s;
-	struct super *sb = p->mnt->sb;
-	memset(&s, 0, sizeof(s));
-	s.f_type = (s64)sb->magic;
-	s.f_bsize = PAGE_SIZE;
-	s.f_namelen = NAME_MAX;
-	s.f_fsid.val[0] = (int)sb->dev;
-	if (sb->ops && sb->ops->statfs) {
-		int err = sb->ops->statfs(sb, &s);
-		if (err)
-			return err;
-	}
-	if (!s.f_frsize)
-		s.f_frsize = s.f_bsize;
+	int err = super_statfs(p->mnt->sb, &s);
+	if (err)
+		return err;
 	s.f_flags = 0x20; /* ST_VALID */
 	for (u32 i = 0; i < ARRAY_SIZE(map); i++)
 		s.f_flags |= mount_flags(p->mnt) & map[i].ms ? map[i].st : 0;
@@ -194,6 +198,70 @@ long sys_fstatfs(u64 fd, u64 ubuf)
 	long ret = fill_statfs(&r.file->path, ubuf);
 	fdref_put(&r);
 	return ret;
+}
+
+struct wanted_mount {
+	u32 dev;
+	struct path root; /* mnt NULL: not found yet */
+};
+
+static bool has_dev(struct mount *m, void *arg)
+{
+	struct wanted_mount *w = arg;
+	if ((u32)m->sb->dev != w->dev)
+		return true;
+	w->root = (struct path){ m, m->root };
+	path_get(&w->root);
+	return false;
+}
+
+/* The room on the file system with this device number, if it is mounted where current sees it. */
+long sys_ustat(u64 dev, u64 ubuf)
+{
+	struct {
+		s32 tfree;
+		u64 tinode;
+		char fname[6], fpack[6];
+	} u = { 0 };
+	struct wanted_mount w = { .dev = (u32)dev };
+	struct statfs s;
+	mounts_for_each(current_nsproxy()->mnt, has_dev, &w);
+	if (!w.root.mnt)
+		return -EINVAL;
+	int err = super_statfs(w.root.mnt->sb, &s);
+	path_put(&w.root);
+	u.tfree = (s32)s.f_bfree;
+	u.tinode = s.f_ffree;
+	return err ? err : copy_to_user(ubuf, &u, sizeof(u));
+}
+
+/* --- sysfs: the call, which knows file systems by number ------------------------------------------------------------------------------------------ */
+
+long sys_sysfs(u64 option, u64 a, u64 ubuf)
+{
+	char name[64];
+	struct fs_type *t;
+	u32 n = 0;
+	switch ((s32)option) {
+	case 1: { /* the number of a name */
+		long len = strncpy_from_user(name, a, sizeof(name));
+		if (len < 0)
+			return len;
+		for (; len < (long)sizeof(name) && (t = filesystem_at(n)); n++)
+			if (!strcmp(t->name, name))
+				return n;
+		return -EINVAL;
+	}
+	case 2: /* the name of a number */
+		t = filesystem_at((u32)a);
+		return t ? copy_to_user(ubuf, t->name, strlen(t->name) + 1) : -EINVAL;
+	case 3:
+		while (filesystem_at(n))
+			n++;
+		return n;
+	default:
+		return -EINVAL;
+	}
 }
 
 /* --- readlink ---------------------------------------------------------------------------------------------------------------------------------- */

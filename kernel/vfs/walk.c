@@ -300,6 +300,8 @@ static int follow_link(struct walk *w, struct dentry *link, const char *rest)
 		return err;
 	if (!i->link)
 		return follow_slow(w, w->cur, i, rest);
+	if ((w->flags & LOOKUP_CACHED) && atime_is_stale(w->cur.mnt, i))
+		return -EAGAIN; /* to note the use is more than to look */
 	touch_atime(w->cur.mnt, i);
 	err = prepend(w, i->link, rest);
 	return err ? err : restart_at_root(w);

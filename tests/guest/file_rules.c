@@ -1,7 +1,10 @@
 /* Calls about files, rule by rule where programs notice: locks, hints, seals, ranges, what statx says it knows, access lists as extended attributes. */
 #include "check.h"
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
+#include <sys/statfs.h>
 #include <sys/xattr.h>
 #include <utime.h>
 
@@ -188,4 +191,60 @@ static void ranges(void)
 	CHECK_ERR(setxattr("f", "user.", "v", 1, 0), EINVAL);
 }
 
-CASES(CASE(locks), CASE(hints), CASE(sealed_growth), CASE(ranges), CASE(statx_masks), CASE(far_times), CASE(access_lists))
+/* openat2 that may not ask a file system: 0 or errno. */
+static int cached(const char *path, uint64_t flags)
+{
+	struct open_how how = { .flags = flags, .resolve = 0x20 /* RESOLVE_CACHED */ };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+static void cached_walks(void)
+{
+	struct statfs fs;
+	struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+	if (statfs(".", &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+		check_skip("not tmpfs, whose names are all in memory");
+	write_file("f", "x", 1, 0644);
+	CHECK(symlink("f", "l") == 0 && utimensat(AT_FDCWD, "l", old, AT_SYMLINK_NOFOLLOW) == 0);
+	CHECK(cached("f", O_RDONLY) == 0 && cached("f", O_RDWR) == 0 && cached(".", O_PATH) == 0 && cached("../../tmp", O_RDONLY) == 0);
+	CHECK(cached("none", O_RDONLY) == EAGAIN && cached("f/x", O_RDONLY) == EAGAIN && cached("f", O_WRONLY | O_TRUNC) == EAGAIN);
+	/* to note that a link was read is more than to look; once noted it need not be again */
+	CHECK(cached("l", O_RDONLY) == EAGAIN);
+	int fd = open("l", O_RDONLY);
+	CHECK(fd >= 0 && cached("l", O_RDONLY) == 0);
+}
+static void room_by_device(void)
+{
+	struct { int32_t tfree; uint64_t tinode; char names[12]; } u = { 0 };
+	struct stat st;
+	CHECK(stat("/dev/shm", &st) == 0 || stat(".", &st) == 0);
+	if (syscall(SYS_ustat, (unsigned)st.st_dev, &u) < 0 && errno == ENOSYS)
+		check_skip("no ustat");
+	CHECK(syscall(SYS_ustat, (unsigned)st.st_dev, &u) == 0 && (u.tfree > 0 || u.tinode > 0));
+	CHECK_ERR(syscall(SYS_ustat, 0xfffff, &u), EINVAL);
+	CHECK_ERR(syscall(SYS_ustat, (unsigned)st.st_dev, (void *)8), EFAULT);
+}
+static void numbered_file_systems(void)
+{
+	char name[64];
+	long n = syscall(SYS_sysfs, 3), found = -1;
+	if (n < 0 && errno == ENOSYS)
+		check_skip("no sysfs call");
+	CHECK(n > 2);
+	for (long i = 0; i < n; i++) {
+		CHECK(syscall(SYS_sysfs, 2, i, name) == 0);
+		CHECK(syscall(SYS_sysfs, 1, name) == i);
+		if (!strcmp(name, "proc"))
+			found = i;
+	}
+	CHECK(found >= 0);
+	CHECK_ERR(syscall(SYS_sysfs, 2, n, name), EINVAL);
+	CHECK_ERR(syscall(SYS_sysfs, 1, "no such thing"), EINVAL);
+	CHECK_ERR(syscall(SYS_sysfs, 4), EINVAL);
+}
+
+CASES(CASE(locks), CASE(hints), CASE(sealed_growth), CASE(ranges), CASE(statx_masks), CASE(far_times), CASE(access_lists),
+	CASE(cached_walks), CASE(room_by_device), CASE(numbered_file_systems))

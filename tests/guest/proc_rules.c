@@ -68,6 +68,17 @@ static void blocks(void)
 	CHECK(lstat("/proc/self/exe", &st) == 0 && st.st_blksize == 1024);
 	CHECK(stat("/proc/cpuinfo", &st) == 0 && st.st_blksize == 1024);
 }
+static void size_of_fd_directory(void)
+{
+	struct stat a, b;
+	CHECK(stat("/proc/self/fd", &a) == 0);
+	if (!a.st_size)
+		check_skip("before Linux 6.2");
+	int fd = dup(1);
+	CHECK(stat("/proc/self/fd", &b) == 0 && b.st_size == a.st_size + 1);
+	close(fd);
+	CHECK(stat("/proc/self/fd", &b) == 0 && b.st_size == a.st_size);
+}
 static void sending_files(void)
 {
 	static const char *const no[] = { "/proc/self/status", "/proc/self/maps", "/proc/self/stat", "/proc/self/cmdline", "/proc/self/limits" };
@@ -316,6 +327,8 @@ static void old_oom_adj(void)
 		check_skip("wants root");
 	CHECK(put("/proc/self/oom_adj", "15") == 0 && slurp("/proc/self/oom_score_adj") > 0 && !strcmp(buf, "1000\n"));
 	CHECK(slurp("/proc/self/oom_adj") > 0 && !strcmp(buf, "15\n"));
+	if (put("/proc/self/oom_adj", "5") < 0 && errno == EACCES)
+		check_skip("wants CAP_SYS_RESOURCE");
 	CHECK(put("/proc/self/oom_adj", "5") == 0 && slurp("/proc/self/oom_score_adj") > 0 && !strcmp(buf, "294\n"));
 	CHECK(slurp("/proc/self/oom_adj") > 0 && !strcmp(buf, "4\n"));
 	CHECK(put("/proc/self/oom_adj", "-17") == 0 && slurp("/proc/self/oom_score_adj") > 0 && !strcmp(buf, "-1000\n"));
@@ -339,6 +352,6 @@ static void interrupt_counts(void)
 	CHECK(slurp("/proc/stat") > 0 && number("\nintr ") > before && before > 0);
 	CHECK(slurp("/proc/interrupts") > 0 && strstr(buf, "CPU0") && number("\nLOC:") > 0 && strstr(buf, "Local timer interrupts\n"));
 }
-CASES(CASE(pwrite_to_seq_files), CASE(blocks), CASE(sending_files), CASE(clear_refs_errors), CASE(clearing_references), CASE(resetting_the_peak),
+CASES(CASE(pwrite_to_seq_files), CASE(blocks), CASE(size_of_fd_directory), CASE(sending_files), CASE(clear_refs_errors), CASE(clearing_references), CASE(resetting_the_peak),
 	CASE(soft_dirty_pages), CASE(soft_dirty_across_fork), CASE(timers), CASE(kernel_stack), CASE(pages_by_node), CASE(mount_statistics),
 	CASE(scheduler_view), CASE(old_oom_adj), CASE(scheduling_counts), CASE(interrupt_counts))
