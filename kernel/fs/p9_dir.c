@@ -48,8 +48,12 @@ bool p9_revalidate(struct dentry *d, struct inode *i)
 		p9_fid_drop(s, fid);
 		return err != -ENOENT;
 	}
-	p9_clunk(s, fid);
-	return q.path == p9_of(i)->qid.path && q.type == p9_of(i)->qid.type;
+	bool same = q.path == p9_of(i)->qid.path && q.type == p9_of(i)->qid.type;
+	if (same)
+		p9_use_place(i, fid); /* another of its names may have gone meanwhile */
+	else
+		p9_clunk(s, fid);
+	return same;
 }
 
 /* --- new names -------------------------------------------------------------------------------------------------------------------------------- */
@@ -130,6 +134,20 @@ static int p9_symlink_op(struct inode *dir, const char *name, const char *target
 	return err ? err : found_new(dir, name, out);
 }
 
+/* Keeps the place that link(2) made: the name the file had before is often the next thing to go. */
+static void note_name(struct inode *dir, u32 at, const char *name, struct inode *target)
+{
+	struct p9_session *s = p9_session_of(dir);
+	struct p9_qid q;
+	u32 fid = p9_fid_new(s);
+	if (p9_walk(s, at, fid, name, &q))
+		p9_fid_drop(s, fid);
+	else if (q.path != p9_of(target)->qid.path)
+		p9_clunk(s, fid);
+	else
+		p9_note_other(target, fid);
+}
+
 static int p9_link_op(struct inode *dir, const char *name, struct inode *target)
 {
 	u32 at, from;
@@ -138,9 +156,11 @@ static int p9_link_op(struct inode *dir, const char *name, struct inode *target)
 		err = dir_fid(target, &from);
 	if (!err)
 		err = p9_link(p9_session_of(dir), at, from, name);
-	if (!err)
-		(void)p9_refresh(target);
-	return err;
+	if (err)
+		return err;
+	note_name(dir, at, name, target);
+	(void)p9_refresh(target);
+	return 0;
 }
 
 /* --- names that go ---------------------------------------------------------------------------------------------------------------------------- */

@@ -177,8 +177,7 @@ static struct inode *find_locked(struct p9_session *s, const struct p9_attr *a)
 	return NULL;
 }
 
-/* A stale inode has been found again: it gets its new place, everything else keeps the one it has. Takes over fid. */
-static void use_place(struct inode *i, u32 fid)
+void p9_use_place(struct inode *i, u32 fid)
 {
 	struct p9_inode *p = p9_of(i);
 	u32 old = fid;
@@ -191,6 +190,25 @@ static void use_place(struct inode *i, u32 fid)
 	}
 	spin_unlock(&p9_session_of(i)->lock);
 	p9_clunk(p9_session_of(i), old);
+}
+
+void p9_note_other(struct inode *i, u32 fid)
+{
+	u32 old = p9_of(i)->other;
+	p9_of(i)->other = fid;
+	if (old != P9_NO_FID)
+		p9_clunk(p9_session_of(i), old);
+}
+
+void p9_find_place(struct inode *i)
+{
+	struct p9_inode *p = p9_of(i);
+	if (p9_refresh(i) != -ENOENT || p->other == P9_NO_FID)
+		return;
+	u32 fid = p->other;
+	p->other = P9_NO_FID;
+	p9_use_place(i, fid);
+	(void)p9_refresh(i);
 }
 
 static void set_ops(struct inode *i)
@@ -228,6 +246,7 @@ static int make_inode(struct super *sb, u32 fid, const struct p9_attr *a, struct
 	list_init(&p->opens);
 	p->qid = a->qid;
 	p->fid = fid;
+	p->other = P9_NO_FID;
 	set_ops(i);
 	take_attr(i, a);
 	*out = i;
@@ -246,7 +265,7 @@ int p9_inode_at(struct super *sb, u32 fid, struct inode **out)
 		spin_unlock(&s->lock);
 	}
 	if (i) {
-		use_place(i, fid);
+		p9_use_place(i, fid);
 		*out = i;
 		return 0;
 	}
@@ -281,6 +300,8 @@ void p9_evict(struct inode *i)
 	p9_open_put(p->fresh);
 	p9_open_put(p->spare);
 	p9_open_put(p->reader);
+	if (p->other != P9_NO_FID)
+		p9_clunk(s, p->other);
 	p9_clunk(s, p->fid);
 	kfree(p);
 }

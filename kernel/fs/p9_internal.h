@@ -50,6 +50,7 @@ struct p9_inode {
 	struct inode *inode; /* constant */
 	struct p9_qid qid; /* path and type: constant */
 	u32 fid; /* its place; inode lock to change, which happens only to a stale one */
+	u32 other; /* inode lock: another place of it, which link(2) made; P9_NO_FID = none known */
 	bool stale; /* a: the place no longer is this file's */
 	bool nameless; /* inode lock to write: its last name went by our hand: p9_nameless.c */
 	u64 valid, host_size; /* inode lock to write: of a nameless file */
@@ -109,6 +110,12 @@ void p9_clunk(struct p9_session *s, u32 fid);
 int p9_inode_at(struct super *sb, u32 fid, struct inode **out);
 /* Asks for the attributes. 0 or -errno; -ENOENT: the name has gone, and what was known stays. => inode lock */
 int p9_refresh(struct inode *i);
+/* i has a second name at fid, which it takes over. => inode lock */
+void p9_note_other(struct inode *i, u32 fid);
+/* A stale i has been found again at fid, which it takes over: its new place. What is not stale keeps the one it has. */
+void p9_use_place(struct inode *i, u32 fid);
+/* One of several names of i has gone: its place is looked at, and another one is taken if that was it. => inode lock */
+void p9_find_place(struct inode *i);
 int p9_getattr_op(struct inode *i);
 int p9_setattr_op(struct inode *i, const struct inode_attr *a);
 void p9_evict(struct inode *i);

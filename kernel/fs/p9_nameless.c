@@ -62,12 +62,13 @@ void p9_after_unlink(struct inode *i)
 {
 	struct p9_inode *p = p9_of(i);
 	bool known = !p->stale;
-	WRITE_ONCE(p->stale, true);
-	if (S_ISDIR(i->mode) || i->nlink <= 1)
-		i->nlink = 0;
+	bool last = S_ISDIR(i->mode) || i->nlink <= 1;
+	i->nlink = last ? 0 : i->nlink - 1;
+	if (!last && known)
+		p9_find_place(i);
 	else
-		i->nlink--;
-	if (known && !i->nlink) {
+		WRITE_ONCE(p->stale, true);
+	if (last && known) {
 		p->valid = p->host_size = i->size;
 		WRITE_ONCE(p->nameless, true);
 	} else if (p->spare) {

@@ -161,6 +161,25 @@ static void nameless(void)
 	close(dir);
 }
 
+/* What a file is that loses one of several names: nothing has changed for it. */
+static void several_names(void)
+{
+	struct stat st;
+	char buf[16];
+	int fd = open("first", O_RDWR | O_CREAT | O_EXCL, 0644);
+	CHECK(fd >= 0 && write(fd, "hello", 5) == 5 && link("first", "second") == 0 && unlink("first") == 0);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink == 1 && fchmod(fd, 0640) == 0 && ftruncate(fd, 3) == 0 && futimens(fd, NULL) == 0);
+	CHECK(stat("second", &st) == 0 && st.st_size == 3 && (st.st_mode & 07777) == 0640);
+	CHECK(pwrite(fd, "j", 1, 0) == 1 && strcmp(text_of("second"), "jel") == 0);
+	/* the younger name goes, the older stays */
+	CHECK(link("second", "third") == 0 && unlink("third") == 0 && fchmod(fd, 0600) == 0 && strcmp(text_of("second"), "jel") == 0);
+	CHECK(link("second", "third") == 0 && rename("second", "fourth") == 0 && unlink("third") == 0);
+	CHECK(strcmp(text_of("fourth"), "jel") == 0 && link("fourth", "fifth") == 0 && put("fourth", O_APPEND, 0, "ly") == 0);
+	CHECK(unlink("fourth") == 0 && strcmp(text_of("fifth"), "jelly") == 0 && pread(fd, buf, 16, 0) == 5);
+	CHECK(unlink("fifth") == 0 && fstat(fd, &st) == 0 && st.st_nlink == 0 && pread(fd, buf, 16, 0) == 5);
+	close(fd);
+}
+
 static void pages(const char *self, int is_9p)
 {
 	static char big[300000], got[300000];
@@ -254,6 +273,7 @@ int main(int argc, char **argv)
 	names(argc > 2 && !strcmp(argv[2], "9p"));
 	data();
 	nameless();
+	several_names();
 	pages(self, argc > 2 && !strcmp(argv[2], "9p"));
 	many();
 	return failures > 90 ? 90 : failures;
