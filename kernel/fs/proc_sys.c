@@ -131,6 +131,16 @@ static int show_file_nr(struct text *t, const struct proc_node *n)
 	text_printf(t, "%llu\t0\t%llu\n", (ull)c.files, (ull)READ_ONCE(vfs_max_files));
 	return 0;
 }
+static int show_nr_open(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", vfs_nr_open());
+	return 0;
+}
+static int store_nr_open(const struct proc_node *n, char *buf, size_t len)
+{
+	u64 v;
+	return parse(buf, &v) ? -EINVAL : vfs_set_nr_open(v);
+}
 static int show_inode_nr(struct text *t, const struct proc_node *n)
 {
 	struct vfs_counts c;
@@ -453,7 +463,7 @@ static const struct proc_entry fs_dir[] = {
 	NUMBER("file-max", 0644, show_file_max, store_file_max),
 	PROC_TEXT("file-nr", 0444, show_file_nr),
 	PROC_TEXT("inode-nr", 0444, show_inode_nr),
-	CONSTANT("nr_open", "1048576"),
+	NUMBER("nr_open", 0644, show_nr_open, store_nr_open),
 	PROC_TEXT("pipe-max-size", 0444, show_pipe_max),
 	SETTING("suid_dumpable", suid_dumpable, 0, 2),
 	PROC_DIR("inotify", 0555, inotify_dir),

@@ -5,8 +5,7 @@
 #include "gen/sys_protos.h"
 #include "mm/uaccess.h"
 #include "proc/internal.h"
-
-#define NR_OPEN_MAX 1048576UL /* fs.nr_open */
+#include "vfs/file.h"
 
 _Static_assert(RLIM_NLIMITS == 16, "struct rlimits");
 
@@ -14,7 +13,7 @@ static int check_change(u32 which, const struct rlimit_pair *old, const struct r
 {
 	if (new->cur > new->max)
 		return -EINVAL;
-	if (which == RLIMIT_NOFILE && new->max > NR_OPEN_MAX)
+	if (which == RLIMIT_NOFILE && new->max > vfs_nr_open())
 		return -EPERM;
 	if (new->max > old->max && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;

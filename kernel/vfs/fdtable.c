@@ -12,7 +12,17 @@
 #include "vfs/fdslice.h"
 #include "vfs/internal.h"
 
-#define MAX_FDS (1u << 18)
+/* fs.nr_open, and the whole slices below it: no table gets more, as Linux's grow by words of their bitmaps. Tables that there are keep what they have. */
+static u32 nr_open = 1u << 20, nr_open_slices = (1u << 20) / SLICE_FDS;
+u32 vfs_nr_open(void) { return READ_ONCE(nr_open); }
+int vfs_set_nr_open(u64 n)
+{
+	if (n < SLICE_FDS || n > 0x7fffffc0)
+		return -EINVAL;
+	WRITE_ONCE(nr_open, (u32)n);
+	WRITE_ONCE(nr_open_slices, (u32)n / SLICE_FDS);
+	return 0;
+}
 
 struct fdtable {
 	atomic_t refs;
@@ -82,18 +92,31 @@ static struct fdbody *body_for_copy(struct fdtable *t)
 	return t->body;
 }
 
+/* Does it use descriptors that a new table would not have? => lock of a table that holds it */
+static bool __cold __noinline exceeds_nr_open(const struct fdbody *b)
+{
+	for (u32 i = READ_ONCE(nr_open_slices); i < b->nr; i++)
+		if (b->slice[i] && b->slice[i]->used)
+			return true;
+	return false;
+}
+
 int fdtable_copy(struct fdtable *t, struct fdtable **out)
 {
+	int err = -ENOMEM;
 	struct fdtable *n = table_alloc(NULL);
 	if (!n)
 		return -ENOMEM;
 	spin_lock(&t->lock);
-	n->body = body_for_copy(t);
+	if (unlikely(t->body->nr > READ_ONCE(nr_open_slices)) && exceeds_nr_open(t->body))
+		err = -EMFILE;
+	else
+		n->body = body_for_copy(t);
 	n->next = unlikely(t->reserved) ? 0 : t->next;
 	spin_unlock(&t->lock);
 	if (!n->body) {
 		kmem_cache_free(table_cache, n);
-		return -ENOMEM;
+		return err;
 	}
 	*out = n;
 	return 0;
@@ -260,7 +283,7 @@ int fdtable_next(struct fdtable *t, int fd)
 
 /* --- changes ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static u64 fd_limit(void) { return min(rlimit_cur(RLIMIT_NOFILE), (u64)MAX_FDS); }
+static u64 fd_limit(void) { return min(rlimit_cur(RLIMIT_NOFILE), (u64)READ_ONCE(nr_open_slices) * SLICE_FDS); }
 
 static inline u64 bit_of(u32 fd) { return 1UL << (fd % SLICE_FDS); }
 
@@ -409,7 +432,7 @@ static long dup_onto(struct file *f, u32 fd, bool cloexec)
 	struct file *old = NULL;
 	struct fdslice *s;
 	spin_lock(&t->lock);
-	int err = fd >= MAX_FDS ? -EMFILE : fdbody_own(&t->body, fd / SLICE_FDS, &s);
+	int err = fdbody_own(&t->body, fd / SLICE_FDS, &s);
 	if (!err) {
 		old = s->file[fd % SLICE_FDS];
 		if (!old && (s->used & bit_of(fd)))
@@ -465,7 +488,7 @@ long fd_install_at(struct file *f, u32 fd, bool cloexec)
 long fd_dup_from(struct file *f, u64 min_fd, bool cloexec)
 {
 	int fd;
-	if (min_fd >= fd_limit())
+	if (min_fd >= rlimit_cur(RLIMIT_NOFILE))
 		return -EINVAL;
 	int err = fd_reserve((int)min_fd, cloexec, &fd);
 	if (err)

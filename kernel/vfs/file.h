@@ -118,11 +118,14 @@ void file_modified(struct file *f);
 /* --- descriptor tables ------------------------------------------------------------------------------------------------------------------ */
 struct fdtable; /* opaque: vfs/fdtable.c */
 int fdtable_create(struct fdtable **out);
-/* Share (count up), copy (fork without CLONE_FILES: -ENOMEM; what it holds is shared copy-on-write, so that its size does not matter), drop (last one closes all, ascending; may sleep). */
+/* Share (count up), copy (fork without CLONE_FILES: -ENOMEM, -EMFILE when it uses more than fs.nr_open; what it holds is shared copy-on-write, so that its size does not matter), drop (last one closes all, ascending; may sleep). */
 void fdtable_get(struct fdtable *t);
 int fdtable_copy(struct fdtable *t, struct fdtable **out);
 void fdtable_put(struct fdtable *t);
 bool fdtable_shared(struct fdtable *t);
+/* fs.nr_open: descriptors are below it, RLIMIT_NOFILE is not above it. 64 ... 0x7fffffc0, else -EINVAL. */
+u32 vfs_nr_open(void);
+int vfs_set_nr_open(u64 n);
 /* Descriptors in use. */
 u32 fdtable_count(struct fdtable *t);
 /* How many it has room for before it must grow. */
