@@ -346,7 +346,8 @@ u32 zap_other_threads(struct task *t)
 {
 	struct task *o;
 	u32 n = 0;
-	t->signal->group_stop_count = 0;
+	/* Who executes may have been asked to stop, too: of that stop it is the only one left to take part. */
+	t->signal->group_stop_count = t->jobctl & JOBCTL_STOP_CONSUME ? 1 : 0;
 	for_each_thread(t, o) {
 		if (o == t)
 			continue;
