@@ -160,6 +160,8 @@ static const struct boot_row late_order[] = {
 void kernel_init(void *unused)
 {
 	wait_for_completion(&kthreadd_done);
+	if (DEBUG_BUILD)
+		kthread_check();
 	if (boot_params.too_many)
 		panic("Too many boot init vars at `%s'", boot_params.too_many);
 	for (u32 i = 0; i < ARRAY_SIZE(late_order); i++)

@@ -37,6 +37,8 @@ static const char *state_text(struct task *t)
 		return "t (tracing stop)";
 	if (s & TASK_STOPPED)
 		return "T (stopped)";
+	if (s & TASK_PARKED)
+		return "P (parked)";
 	if (s & TASK_UNINTERRUPTIBLE)
 		return "D (disk sleep)";
 	if (s & TASK_INTERRUPTIBLE)

@@ -272,7 +272,7 @@ static int start_kasync(void)
 	if (kasync_runs)
 		return 0;
 	wait_queue_init_rank(&kasync_wait, RANK_WAITQ_LEAF);
-	int err = kthread_run(kasync_main, NULL, "kasync");
+	int err = kthread_run(kasync_main, NULL, NULL, "kasync");
 	kasync_runs = !err;
 	return err;
 }

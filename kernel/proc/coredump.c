@@ -238,7 +238,7 @@ static bool dump_through(struct core_dump *d, struct core_name *name)
 		return false;
 	struct helper h = { .name = name, .read_end = ends[0] };
 	completion_init(&h.started);
-	int err = kthread_run(keeper_main, &h, "core_helper");
+	int err = kthread_run(keeper_main, &h, NULL, "core_helper");
 	if (!err) {
 		wait_for_completion(&h.started);
 		err = h.error;

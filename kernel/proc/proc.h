@@ -167,9 +167,24 @@ void cred_init(void);
 /* --- kernel threads: kthread.c ---------------------------------------------------------------------------------------------------------- */
 /* Process 2: makes the others. Never returns. */
 void kthreadd(void *unused);
-/* A kernel thread of that name that runs fn(data) and ends with it (what fn returns is dropped). 0, -ENOMEM or another error of a birth, -EINTR (the caller
- * was killed first). => may sleep; kthreadd runs */
-int kthread_run(int (*fn)(void *), void *data, const char *namefmt, ...) __printf(3, 4);
+/* A kernel thread of that name that is to run fn(data) and ends with it; kthread_create: it waits to be woken (wake_up_thread), kthread_run: it runs. out may
+ * be NULL for kthread_run. 0, -ENOMEM or another error of a birth, -EINTR (the caller was killed first). => may sleep; kthreadd runs */
+int kthread_create(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
+int kthread_run(int (*fn)(void *), void *data, struct task **out, const char *namefmt, ...) __printf(4, 5);
+/* Asks t to return and waits until it has: what its fn returned, -EINTR when it never began. => t cannot have ended by itself; sleeps */
+int kthread_stop(struct task *t);
+/* Asks t to stand still in kthread_parkme() and waits until it does. 0, -EBUSY (already asked), -ENOSYS (it is ending). => as kthread_stop */
+int kthread_park(struct task *t);
+/* It may go on. */
+void kthread_unpark(struct task *t);
+/* For the thread itself: was it asked? kthread_parkme sleeps until kthread_unpark. */
+bool kthread_should_stop(void);
+bool kthread_should_park(void);
+void kthread_parkme(void);
+/* The record of t, a kernel thread, is freed. */
+void kthread_free(struct task *t);
+/* Debug builds, once at boot: what the above promise. => process 1, kthreadd runs */
+void kthread_check(void);
 
 /* --- accounting: rusage.c --------------------------------------------------------------------------------------------------------------- */
 struct rusage;

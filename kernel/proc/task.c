@@ -174,6 +174,8 @@ void task_put(struct task *t)
 	put_steps(t, AT_FREE);
 	if (unlikely(t->birth.step_ns))
 		kfree(t->birth.step_ns);
+	if (unlikely(t->pf & PF_KTHREAD))
+		kthread_free(t);
 	kfree(t->arch.debug);
 	kmem_cache_free(task_cache, t);
 }

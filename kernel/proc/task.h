@@ -199,6 +199,7 @@ struct task {
 	struct cgroup *cgroup;       /* T: its control group; counted unless that is the root */
 	bool frozen;                 /* T: counted in cgroup->nr_frozen */
 	struct sem_undo_list *sem_undo; /* o: what SEM_UNDO operations take back at the end, NULL = nothing yet (ipc/sem_undo.c) */
+	struct kthread *kthread;     /* I: kthread.c; of kthreadd's children, else NULL */
 	void (*start_fn)(void *);    /* I: kernel and user-mode threads: where they begin */
 	void *start_arg;             /* I */
 	struct list_head dead_node;  /* T, then its releaser: tasks to release once tasklist_lock is dropped */

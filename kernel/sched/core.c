@@ -171,7 +171,7 @@ static void __cold trace_wakeup(const struct thread *t, u32 cpu, bool first)
 
 static u16 shown_state(u32 state)
 {
-	return state & TASK_DEAD ? 16 : (u16)(state & (TASK_NORMAL | TASK_STOPPED | TASK_TRACED));
+	return state & TASK_DEAD ? 16 : state & TASK_PARKED ? 32 : (u16)(state & (TASK_NORMAL | TASK_STOPPED | TASK_TRACED));
 }
 
 static void __cold trace_switch(const struct thread *prev, const struct thread *next)

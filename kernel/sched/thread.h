@@ -40,6 +40,7 @@
 #define TASK_UNINTERRUPTIBLE 2u
 #define TASK_STOPPED 4u
 #define TASK_TRACED 8u
+#define TASK_PARKED 0x40u
 #define TASK_NEW 0x80u
 #define TASK_WAKEKILL 0x100u
 #define TASK_DEAD 0x200u

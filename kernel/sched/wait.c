@@ -85,6 +85,14 @@ void complete(struct completion *c)
 	spin_unlock_irqrestore(&c->wait.lock, f);
 }
 
+void complete_all(struct completion *c)
+{
+	u64 f = spin_lock_irqsave(&c->wait.lock);
+	c->done = DONE_FOR_GOOD;
+	wake_locked(&c->wait, TASK_NORMAL, 0, 0);
+	spin_unlock_irqrestore(&c->wait.lock, f);
+}
+
 /* One try, under the lock: takes a token and leaves the queue, or stays queued in `state`. */
 static bool take_or_queue(struct completion *c, struct wait_entry *e, u32 state)
 {

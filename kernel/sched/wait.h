@@ -71,6 +71,7 @@ struct completion {
 void completion_init(struct completion *c);
 /* Lets one waiter through / all, for good. */
 void complete(struct completion *c);
+void complete_all(struct completion *c);
 void wait_for_completion(struct completion *c);
 /* 0, or -ERESTARTSYS on a fatal signal. */
 int wait_for_completion_killable(struct completion *c);

@@ -220,7 +220,7 @@ void tty_init(void)
 	sysfs_add("console", MKDEV(5, 1), 0);
 	sysfs_add("ptmx", MKDEV(5, 2), 0666);
 	sysfs_add("ttyS0", MKDEV(4, 64), 0);
-	if (kthread_run(ttyd, NULL, "ttyd"))
+	if (kthread_run(ttyd, NULL, NULL, "ttyd"))
 		panic("tty: no ttyd");
 	arch_serial_on_input(serial_input);
 }

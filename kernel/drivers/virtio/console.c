@@ -326,7 +326,7 @@ static void console_free(struct console *c)
 static void start(struct console *c)
 {
 	if (c->multiport) {
-		if (!kthread_run(worker, c, "vport%u", c->index))
+		if (!kthread_run(worker, c, NULL, "vport%u", c->index))
 			return;
 		pr_err("virtio: no memory for the ports of console %u\n", c->index);
 		c->settled = true;

@@ -182,7 +182,7 @@ void virtio_trace_start(void)
 		return;
 	port = virtio_port_by_name(TRACE_PORT_NAME);
 	bool busy = !port || xchg(&port->guest_open, true);
-	if (busy || kthread_run(ktraced, NULL, "ktraced")) {
+	if (busy || kthread_run(ktraced, NULL, NULL, "ktraced")) {
 		pr_warn("trace: no port " TRACE_PORT_NAME "; nothing is traced\n");
 		trace_sink_enable(TRACE_SINK_HOST, 0, false);
 		port = NULL;
