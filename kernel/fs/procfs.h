@@ -96,7 +96,7 @@ extern const char *proc_cmdline;
 
 /* Debug builds: a file of each thread by which one of its allocations can be made to fail. */
 #ifdef PANDO_DEBUG
-#define PROC_DEBUG_FILES(show_nth, store_nth) { .name = "fail-nth", .mode = S_IFREG | 0644, .show = show_nth, .store = store_nth },
+#define PROC_DEBUG_FILES(show_nth, store_nth) { .name = "fail-nth", .mode = S_IFREG | 0644, .show = show_nth, .store = store_nth, .at_offset = true },
 #else
 #define PROC_DEBUG_FILES(show_nth, store_nth)
 #endif
