@@ -94,6 +94,8 @@ int check_file_limit(struct inode *i, u64 size)
 	return size > MAX_FILE_SIZE ? -EFBIG : 0;
 }
 
+#define WRITE_PIECE (2UL << 20)
+
 int file_write_checks(struct file *f, struct iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
@@ -114,8 +116,8 @@ int file_write_checks(struct file *f, struct iter *from, u64 *pos)
 	if (i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
 	if ((i->seals & F_SEAL_GROW) && *pos + from->count > i->size) {
-		/* Page by page, as Linux writes: none of the page in which it would grow. */
-		u64 whole = ALIGN_DOWN(i->size, PAGE_SIZE);
+		/* In pieces as Linux writes, which are of its largest folio's size: none of the piece in which it would grow. */
+		u64 whole = ALIGN_DOWN(i->size, WRITE_PIECE);
 		if (*pos >= whole)
 			return -EPERM;
 		from->count = whole - *pos;
