@@ -24,7 +24,7 @@ int pt_create_root(paddr_t *root);
 void pt_free_root(paddr_t root);
 /* Roots kept per CPU for the next pt_create_root(): pages that are in use by nobody. */
 u32 pt_kept_roots(void);
-/* The leaf entry for addr with the whole path exclusive (DESIGN.md 4, I2); create = tables that are missing are made, else *out = NULL.
+/* The leaf entry for addr with the whole path exclusive (ptshare.c, I2); create = tables that are missing are made, else *out = NULL.
  * => pt_lock. 0 or -ENOMEM. */
 int pt_exclusive(struct mm *mm, u64 addr, bool create, pte_t **out);
 /* The same down to the table of `level` only; *out = the table (NULL when missing). */

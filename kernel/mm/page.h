@@ -17,7 +17,7 @@ enum page_kind { PAGE_RESERVED, PAGE_FREE, PAGE_KERNEL, PAGE_SLAB, PAGE_TABLE, P
 
 /*
  * One per page frame, flat array `pages`. 32 bytes. Which member of the union counts follows from `kind`.
- * PAGE_TABLE: refs = entries, in any address space, that point at this table (DESIGN.md section 4).
+ * PAGE_TABLE: refs = entries, in any address space, that point at this table (ptshare.c, I1).
  * PAGE_USER, PAGE_CACHE: refs = leaf tables that map it, plus 1 for the page cache if it is there, plus temporary holders.
  */
 struct page {
