@@ -33,14 +33,7 @@ static int grow_heap(struct mm *mm, u64 old_end, u64 new_end)
 	struct vma v = { .start = old_end, .end = new_end, .flags = flags, .pgoff = old_end >> PAGE_SHIFT };
 	if (unlikely(current_thread()->personality & READ_IMPLIES_EXEC))
 		v.flags |= VM_EXEC;
-	int err = vma_insert(&mm->map, &v);
-	if (err) {
-		commit_add(-(s64)n);
-		return err;
-	}
-	mm->total_pages += n;
-	mm->committed += n;
-	return 0;
+	return mm_grown(mm, n, n, vma_insert(&mm->map, &v));
 }
 
 long sys_brk(u64 brk)

@@ -234,14 +234,7 @@ static int grow_stack(struct mm *mm, const struct vma *v, u64 addr, u64 n)
 	u64 promised = v->flags & VM_ACCOUNT ? n : 0;
 	if (!commit_charge(mm, promised))
 		return -ENOMEM;
-	int err = vma_grow_down(&mm->map, v->start, addr);
-	if (err) {
-		commit_add(-(s64)promised);
-		return err;
-	}
-	mm->total_pages += n;
-	mm->committed += promised;
-	return 0;
+	return mm_grown(mm, n, promised, vma_grow_down(&mm->map, v->start, addr));
 }
 
 /* Grows the stack VMA above addr down to it. 0 or -EFAULT / -ENOMEM. */

@@ -2,6 +2,7 @@
 #ifndef PANDO_MM_INTERNAL_H
 #define PANDO_MM_INTERNAL_H
 
+#include "mm/commit.h"
 #include "mm/mm.h"
 
 /* Pages by use, for mem_info. */
@@ -93,6 +94,18 @@ bool mm_is_touched(struct mm *mm, u64 start, u64 end);
 pte_t vma_pte_bits(u64 vm_flags);
 /* Faults in [start, end) as far as it goes; returns 0 or the first error. => mmap_lock not held */
 int mm_populate(struct mm *mm, u64 start, u64 end, u32 access);
+/* n pages more, for which `promised` were charged (commit_charge): they are there, or err says why not and the promise is taken back. Returns err.
+ * => mmap_lock for writing */
+static inline int mm_grown(struct mm *mm, u64 n, u64 promised, int err)
+{
+	if (err) {
+		commit_add(-(s64)promised);
+		return err;
+	}
+	mm->total_pages += n;
+	mm->committed += promised;
+	return 0;
+}
 /* May n pages be added within RLIMIT_AS and, if they are data, RLIMIT_DATA? => mmap_lock */
 bool may_expand(struct mm *mm, u64 n, u64 vm_flags);
 /* May n pages that are there change their flags, within RLIMIT_DATA? => mmap_lock */

@@ -79,14 +79,7 @@ static int grow_in_place(struct mm *mm, const struct vma *v, const struct remap 
 	*refused = !commit_charge(mm, promised);
 	if (*refused)
 		return -ENOMEM;
-	int err = vma_insert(&mm->map, &more);
-	if (err) {
-		commit_add(-(s64)promised);
-		return err;
-	}
-	mm->total_pages += n;
-	mm->committed += promised;
-	return 0;
+	return mm_grown(mm, n, promised, vma_insert(&mm->map, &more));
 }
 
 static int check_vma(struct mm *mm, const struct vma *v, const struct remap *r)
