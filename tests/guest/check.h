@@ -193,6 +193,20 @@ __attribute__((unused)) static void write_file(const char *path, const void *dat
 	close(fd);
 }
 
+/* A copy of this program's file (a link would do, but not on every file system). */
+__attribute__((unused)) static void copy_self(const char *to, mode_t mode)
+{
+	static char buf[1 << 16];
+	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	ssize_t n;
+	CHECK(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		CHECK(write(out, buf, (size_t)n) == n);
+	CHECK(fchmod(out, mode) == 0);
+	close(in);
+	close(out);
+}
+
 /* --- running ----------------------------------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t check_late;

@@ -64,6 +64,27 @@ static void start(const char *pattern)
 	put("/proc/sys/kernel/core_uses_pid", "0");
 	limit(RLIM_INFINITY);
 }
+/* Dumps go to this program, as `--HOW FILE`, FILE in the case's directory. A pattern has 127 characters: hence the links. */
+#define PIPE_PROGRAM "/tmp/coredump-p"
+#define PIPE_DIRECTORY "/tmp/coredump-d"
+static void pipe_to_helper(const char *how, const char *file)
+{
+	char exe[300], dir[300], pattern[128];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	CHECK(n > 0 && getcwd(dir, sizeof(dir)));
+	exe[n] = 0;
+	unlink(PIPE_PROGRAM);
+	unlink(PIPE_DIRECTORY);
+	CHECK(symlink(exe, PIPE_PROGRAM) == 0 && symlink(dir, PIPE_DIRECTORY) == 0);
+	CHECK(snprintf(pattern, sizeof(pattern), "|" PIPE_PROGRAM " %s " PIPE_DIRECTORY "/%s", how, file) < (int)sizeof(pattern));
+	put(PATTERN, pattern);
+}
+static void pipe_no_more(void)
+{
+	put(PATTERN, "core");
+	unlink(PIPE_PROGRAM);
+	unlink(PIPE_DIRECTORY);
+}
 static int dumped(int st, int sig) { return WIFSIGNALED(st) && WTERMSIG(st) == sig && WCOREDUMP(st); }
 
 /* --- reading a core ---------------------------------------------------------------------------------------------------------------------- */
@@ -408,15 +429,8 @@ static void wait_for(const char *path)
 }
 static void to_a_program(void)
 {
-	char exe[300], dir[300], pattern[800], args[64] = "", want[64];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	CHECK(n > 0 && getcwd(dir, sizeof(dir)));
-	exe[n] = 0;
-	/* 127 characters are all there is. */
-	CHECK(symlink(exe, "/tmp/h") == 0 || errno == EEXIST);
-	CHECK(symlink(dir, "/tmp/d") == 0 || errno == EEXIST);
-	snprintf(pattern, sizeof(pattern), "|/tmp/h --to /tmp/d/piped %%p-%%e-%%s");
-	put(PATTERN, pattern);
+	char args[64] = "", want[64];
+	pipe_to_helper("--to", "piped %p-%e-%s");
 	/* The limit does not count here; 1 marks the programs themselves. */
 	limit(0);
 	marker[0] = 'P';
@@ -439,20 +453,12 @@ static void to_a_program(void)
 	put(PATTERN, "|/nonexistent/program");
 	limit(0);
 	CHECK(IN_CHILD(abort()) == SIGABRT);
-	put(PATTERN, "core");
-	unlink("/tmp/h");
-	unlink("/tmp/d");
+	pipe_no_more();
 }
 
 static void sigkill_breaks_off(void)
 {
-	char exe[300], dir[300];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	CHECK(n > 0 && getcwd(dir, sizeof(dir)));
-	exe[n] = 0;
-	CHECK(symlink(exe, "/tmp/h") == 0 || errno == EEXIST);
-	CHECK(symlink(dir, "/tmp/d") == 0 || errno == EEXIST);
-	put(PATTERN, "|/tmp/h --sleep /tmp/d/up");
+	pipe_to_helper("--sleep", "up");
 	limit(RLIM_INFINITY);
 	pid_t pid = fork();
 	if (!pid)
@@ -466,21 +472,13 @@ static void sigkill_breaks_off(void)
 	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
 	CHECK(kill(pid, SIGKILL) == 0);
 	CHECK(reap(pid) == SIGKILL);
-	put(PATTERN, "core");
-	unlink("/tmp/h");
-	unlink("/tmp/d");
+	pipe_no_more();
 }
 /* The dump is written and its program is waited for (core_pipe_limit): killed then, it has left no core, either. */
 static void sigkill_when_it_is_written(void)
 {
-	char exe[300], dir[300];
 	struct stat sb;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	CHECK(n > 0 && getcwd(dir, sizeof(dir)));
-	exe[n] = 0;
-	CHECK(symlink(exe, "/tmp/h") == 0 || errno == EEXIST);
-	CHECK(symlink(dir, "/tmp/d") == 0 || errno == EEXIST);
-	put(PATTERN, "|/tmp/h --take /tmp/d/up");
+	pipe_to_helper("--take", "up");
 	put("/proc/sys/kernel/core_pipe_limit", "4");
 	limit(RLIM_INFINITY);
 	for (int killed = 0; killed < 2; killed++) {
@@ -501,9 +499,7 @@ static void sigkill_when_it_is_written(void)
 		msleep(30);
 	}
 	put("/proc/sys/kernel/core_pipe_limit", "0");
-	put(PATTERN, "core");
-	unlink("/tmp/h");
-	unlink("/tmp/d");
+	pipe_no_more();
 }
 
 /* A program whose image cannot be mapped dies of it, and there is nothing to dump. */

@@ -23,20 +23,6 @@ static int helper(int argc, char **argv)
 static char *const args[] = { "self", "--argc", NULL };
 static char *const no_env[] = { NULL };
 
-/* A copy of this program's file (a link would do, but not on every file system). */
-static void copy_self(const char *to, mode_t mode)
-{
-	static char buf[1 << 16];
-	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	ssize_t n;
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		CHECK(write(out, buf, (size_t)n) == n);
-	CHECK(fchmod(out, mode) == 0);
-	close(in);
-	close(out);
-}
-
 static void paths(void)
 {
 	char longest[5000];

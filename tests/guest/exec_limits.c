@@ -49,19 +49,6 @@ static int helper(int argc, char **argv)
 	}
 	return argc & 0x7f;
 }
-static char *self_copy(const char *to, mode_t mode)
-{
-	static char buf[1 << 20];
-	ssize_t n;
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		CHECK(write(out, buf, (size_t)n) == n);
-	CHECK(fchmod(out, mode) == 0);
-	close(in);
-	close(out);
-	return (char *)to;
-}
 
 /* --- the room for arguments -------------------------------------------------------------------------------------------------------------- */
 
@@ -138,7 +125,7 @@ static void scripts_need_room(void)
 	struct rlimit r = { 512 << 10, RLIM_INFINITY };
 	size_t most = (128 << 10) - 2 * 8 - sizeof("./s") - sizeof("./prog") - sizeof("--n") - sizeof("./s");
 	char *s = malloc(most + 1), *argv[] = { "x", s, NULL };
-	self_copy("prog", 0755);
+	copy_self("prog", 0755);
 	write_file("s", "#!./prog --n\n", 13, 0755);
 	memset(s, 'a', most);
 	s[most] = 0;
@@ -178,7 +165,7 @@ static void lines_of_256_bytes(void)
 {
 	char line[400], *argv[] = { "x", NULL };
 	char dir[200];
-	self_copy("p", 0755);
+	copy_self("p", 0755);
 	CHECK(getcwd(dir, sizeof(dir) - 2));
 	size_t d = strlen(dir);
 	/* A path that ends exactly where the buffer does is cut off, maybe: not taken. */
@@ -429,7 +416,7 @@ static void ids_that_differ(void)
 		check_skip("not root");
 	CHECK(EXITED(IN_CHILD(execl("/proc/self/exe", "x", "--secure", NULL)), 2));
 	CHECK(chmod(".", 0755) == 0);
-	self_copy("prog", 0755);
+	copy_self("prog", 0755);
 	CHECK(EXITED(IN_CHILD(CHECK(setresuid(4711, 0, 0) == 0); execl("./prog", "x", "--secure", NULL)), 1));
 	CHECK(EXITED(IN_CHILD(CHECK(setresuid(0, 4711, 0) == 0); execl("./prog", "x", "--secure", NULL)), 1));
 	CHECK(EXITED(IN_CHILD(CHECK(setresgid(4711, 0, 0) == 0); execl("./prog", "x", "--secure", NULL)), 1));
@@ -442,7 +429,7 @@ static void ids_that_differ(void)
 /* Its name: of the path as given, of the file where there is none; fifteen bytes. */
 static void names(void)
 {
-	self_copy("a-name-that-is-too-long", 0755);
+	copy_self("a-name-that-is-too-long", 0755);
 	CHECK(EXITED(IN_CHILD(execl("./a-name-that-is-too-long", "other", "--comm", "a-name-that-is-", NULL)), 3));
 	CHECK(symlink("a-name-that-is-too-long", "link") == 0);
 	CHECK(EXITED(IN_CHILD(execl("./link", "other", "--comm", "link", NULL)), 3));
